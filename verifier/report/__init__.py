@@ -1,0 +1,1 @@
+"""Reports: the model, and its terminal, JSON, HTML and Markdown forms."""
