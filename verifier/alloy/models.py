@@ -457,11 +457,27 @@ def convert(document: dict[str, Any], what: str) -> AlloyModel:
 
 def _convert(value: Any, kind: type[Any], where: str, what: str) -> Any:
     try:
-        return msgspec.convert(value, kind, strict=True)
+        record = msgspec.convert(value, kind, strict=True)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `")
         pointer = where + _pointer(path.rstrip("`"))
         raise DocumentError(f"{what}: {message[:1].lower()}{message[1:]}", pointer=pointer) from None
+    _refuse_text_numbers(record, value, where, what)
+    return record
+
+
+def _refuse_text_numbers(record: Any, raw: Any, where: str, what: str) -> None:
+    """Refuse ``"1.5"`` where a number belongs: msgspec reads a Decimal from text even when strict."""
+    if isinstance(record, Decimal) and isinstance(raw, str):
+        raise DocumentError(f"{what}: expected a number, got text", pointer=where)
+    if isinstance(record, msgspec.Struct):
+        names = zip(record.__struct_fields__, record.__struct_encode_fields__, strict=True)
+        for field, name in names:
+            if name in raw:
+                _refuse_text_numbers(getattr(record, field), raw[name], f"{where}/{name}", what)
+    elif isinstance(record, list):
+        for i, item in enumerate(record):
+            _refuse_text_numbers(item, raw[i], f"{where}/{i}", what)
 
 
 def _pointer(path: str) -> str:
