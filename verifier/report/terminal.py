@@ -1,0 +1,126 @@
+"""The report as a table per artifact, for people at a terminal.
+
+Texts from documents become ``rich.text.Text`` after :func:`verifier.report.text.clean`; they are never
+parsed as markup.
+"""
+
+import os
+from typing import TYPE_CHECKING, TextIO
+
+from verifier.report.explain import one_line, share
+from verifier.report.model import ArtifactReport, Checked, Report
+from verifier.report.text import clean, value
+from verifier.verdicts import Severity, Verdict
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+STYLES = {
+    Verdict.VERIFIED: "green",
+    Verdict.REFUTED: "bold red",
+    Verdict.UNVERIFIABLE: "yellow",
+    Verdict.NOT_CHECKED: "cyan",
+    Verdict.ERROR: "bold magenta",
+}
+
+_PIPE_WIDTH = 160
+
+
+def show(report: Report, file: TextIO, verbose: bool = False) -> None:
+    """Write the report to ``file``.
+
+    Colour appears on a terminal alone, and not where ``NO_COLOR`` is set.
+
+    Args:
+        report: what was found.
+        file: text stream to write to.
+        verbose: show every claim, not just those that were refuted or could not be computed.
+    """
+    console = _console(file)
+    console.print(_summary(report))
+    for artifact in report.artifacts:
+        _details(console, artifact, verbose)
+    _total(console, report)
+
+
+def _console(file: TextIO) -> "Console":
+    from rich.console import Console
+
+    terminal = file.isatty()
+    return Console(
+        file=file,
+        force_terminal=terminal,
+        no_color=not terminal or bool(os.environ.get("NO_COLOR")),
+        highlight=False,
+        markup=False,
+        emoji=False,
+        soft_wrap=not terminal,
+        width=None if terminal else _PIPE_WIDTH,
+    )
+
+
+def _summary(report: Report) -> "Table":
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("artifact", overflow="fold")
+    table.add_column("alloy hash", no_wrap=True)
+    for verdict in Verdict:
+        table.add_column(verdict.value, justify="right", no_wrap=True)
+    table.add_column("verified", justify="right", no_wrap=True)
+    for artifact in report.artifacts:
+        counts = artifact.counts()
+        cells = [Text(str(counts[v]), style=STYLES[v] if counts[v] else "dim") for v in Verdict]
+        hash_ = clean(artifact.alloy_hash) if artifact.alloy_hash else "not at hand"
+        table.add_row(Text(clean(artifact.name, 80)), Text(hash_), *cells, share(counts, Verdict.VERIFIED))
+    return table
+
+
+def _details(console: "Console", artifact: ArtifactReport, verbose: bool) -> None:
+    from rich.text import Text
+
+    bad = (Verdict.REFUTED, Verdict.ERROR)
+    shown = [c for c in artifact.checked if verbose or c.outcome.verdict in bad]
+    loose = [f for f in artifact.findings if f.claim_id is None or verbose]
+    if not shown and not loose and artifact.checked:
+        return
+    console.print(Text(clean(artifact.name, 80), style="bold"))
+    if not artifact.checked:
+        console.print(Text("  makes no claim of the tiers asked for, so nothing was checked", style="yellow"))
+    for checked in shown:
+        console.print(_line(checked))
+    for finding in loose:
+        style = "red" if finding.severity is Severity.ERROR else "yellow"
+        line = Text("  ").append(f"{finding.severity.value} {clean(finding.code)}", style=style)
+        line.append(f": {clean(finding.message)}{_values(finding.claimed, finding.found)}")
+        console.print(line.append(f", at {clean(finding.pointer or 'the document root')}"))
+    console.print()
+
+
+def _values(claimed: object, found: object) -> str:
+    if claimed is None and found is None:
+        return ""
+    return f" (claimed {value(claimed, 80)}, found {value(found, 80)})"
+
+
+def _line(checked: Checked) -> object:
+    from rich.text import Text
+
+    verdict = checked.outcome.verdict
+    line = Text("  ").append(f"{verdict.value:<12}", style=STYLES[verdict]).append(" ")
+    return line.append(one_line(checked))
+
+
+def _total(console: "Console", report: Report) -> None:
+    from rich.text import Text
+
+    counts = report.counts()
+    line = Text(f"{len(report.artifacts)} artifact{'' if len(report.artifacts) == 1 else 's'}, ")
+    line.append(f"{sum(counts.values())} claims: ")
+    for number, verdict in enumerate(Verdict):
+        line.append(", " if number else "")
+        line.append(f"{counts[verdict]} {verdict.value}", style=STYLES[verdict] if counts[verdict] else "dim")
+    console.print(line)
