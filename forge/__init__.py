@@ -1,0 +1,1 @@
+"""What makes artifacts. Importing it needs neither torch nor numpy."""

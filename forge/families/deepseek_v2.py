@@ -1,0 +1,18 @@
+"""DeepSeek-V2: routed and shared experts, latent attention, dense first layers."""
+
+from forge.families.adapter import FamilyAdapter
+from forge.families.layouts import DEEPSEEK_ROUTED_SHARED
+
+ADAPTER = FamilyAdapter(
+    architecture="deepseek_v2",
+    methods={
+        "expert-activation-profile": "profile_grouped_router_activations",
+        "expert-prune": "prune_routed_experts",
+        "context-extend": "extend_context_yarn_mla",
+    },
+    layout=DEEPSEEK_ROUTED_SHARED,
+    notes=(
+        "The first layers have no experts; routing may be limited to expert groups, which must stay of "
+        "equal size. Heads share one latent, so per-head pruning has no meaning here."
+    ),
+)

@@ -1,0 +1,15 @@
+"""Llama: dense, grouped-query attention, rotary positions, language only."""
+
+from forge.families.adapter import FamilyAdapter
+
+ADAPTER = FamilyAdapter(
+    architecture="llama",
+    methods={
+        "prune/mask": "mask_heads",
+        "prune/pad": "prune_heads_pad",
+        "prune/slice": "prune_heads_slice",
+        "compact": "compact_heads",
+        "context-extend": "extend_context_rope",
+    },
+    notes="Slicing removes whole key-value groups, so that heads stay a multiple of key-value heads.",
+)

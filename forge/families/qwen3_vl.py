@@ -1,0 +1,16 @@
+"""Qwen3-VL dense: a Qwen3 language model behind a vision tower with deep injection."""
+
+from forge.families.adapter import FamilyAdapter
+
+ADAPTER = FamilyAdapter(
+    architecture="qwen3_vl",
+    methods={
+        "prune/mask": "mask_heads",
+        "prune/pad": "prune_heads_pad",
+        "prune/slice": "prune_heads_slice",
+        "compact": "compact_heads",
+        "context-extend": "extend_context_mrope",
+        "modality/vision": "train_vision_projector",
+    },
+    guarded=("model.visual.",),
+)

@@ -1,0 +1,16 @@
+"""Qwen3-VL mixture of experts: fused experts behind a vision tower."""
+
+from forge.families.adapter import FamilyAdapter
+from forge.families.layouts import QWEN3_VL_FUSED
+
+ADAPTER = FamilyAdapter(
+    architecture="qwen3_vl_moe",
+    methods={
+        "expert-activation-profile": "profile_router_activations",
+        "expert-prune": "prune_experts_fused",
+        "context-extend": "extend_context_mrope",
+        "modality/vision": "train_vision_projector",
+    },
+    layout=QWEN3_VL_FUSED,
+    guarded=("model.visual.",),
+)

@@ -1,0 +1,1 @@
+"""Stages of a recipe: their variants and their parameters."""
