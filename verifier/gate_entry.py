@@ -15,7 +15,7 @@ from verifier.errors import DocumentError
 from verifier.verdicts import JSON, Verdict
 
 LOCK_SUFFIX = ".lock.json"
-_VERDICTS = frozenset(v.value for v in Verdict)
+_VERDICTS = tuple(v.value for v in Verdict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,10 +279,11 @@ def quoted(claim: str) -> str:
 
 def shown(value: JSON) -> str:
     """A value for a message: compact JSON, numbers as written, shortened."""
-    return _short(json.dumps(value, default=_exact))
+    return _short(json.dumps(value, default=exact))
 
 
-def _exact(value: object) -> JSON:
+def exact(value: object) -> JSON:
+    """What ``json.dumps`` writes for a value that JSON does not know."""
     return float(value) if isinstance(value, Decimal) else str(value)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from verifier.gate import EntryChange, GateResult
-from verifier.gate_entry import Problem, line_of, plain, shown
+from verifier.gate_entry import Problem, exact, line_of, plain, shown
 from verifier.report.model import ArtifactReport, Checked
 from verifier.verdicts import JSON, Tier, Verdict
 
@@ -178,7 +178,7 @@ def as_json(result: GateResult) -> str:
         "exit": result.exit_code(),
         "entries": [_entry_json(entry) for entry in result.entries],
     }
-    return json.dumps(document, indent=1, default=str) + "\n"
+    return json.dumps(document, indent=1, default=exact) + "\n"
 
 
 def _entry_json(entry: EntryChange) -> dict[str, Any]:
