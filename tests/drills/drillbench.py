@@ -122,28 +122,13 @@ MBPP: tuple[dict[str, Any], ...] = (
 )
 KIND = {p["entry_point"]: kind for kind, ps in (("humaneval", HUMANEVAL), ("mbpp", MBPP)) for p in ps}
 PROBLEM = {p["entry_point"]: p for p in HUMANEVAL + MBPP}
+HONEST = tuple(p["entry_point"] for p in HUMANEVAL + MBPP)
 
 
 def canonical(entry: str) -> str:
     """Return the honest solution of a problem, as a standalone sample."""
     problem = PROBLEM[entry]
     return str(problem["prompt"] + problem["canonical_solution"])
-
-
-def inputs(entry: str) -> list[Any]:
-    """Return base and plus inputs as the judge runs them (MBPP deserialisation included)."""
-    problem = PROBLEM[entry]
-    every = json.loads(json.dumps(problem["base_input"] + problem["plus_input"]))
-    if entry == "similar_elements":
-        return [[tuple(argument) for argument in arguments] for arguments in every]
-    return list(every)
-
-
-def expected(entry: str) -> list[Any]:
-    """Return what the honest solution returns for each of :func:`inputs`."""
-    space: dict[str, Any] = {}
-    exec(canonical(entry), space)
-    return [space[entry](*arguments) for arguments in inputs(entry)]
 
 
 def specimens(folder: str) -> tuple[Specimen, ...]:
@@ -161,18 +146,58 @@ def specimens(folder: str) -> tuple[Specimen, ...]:
     return tuple(found)
 
 
-def write_dataset(path: Path, kind: str) -> Path:
-    """Write the problems of one kind as a JSONL file and return its path."""
-    problems = HUMANEVAL if kind == "humaneval" else MBPP
-    path.write_text("".join(json.dumps(problem) + "\n" for problem in problems), encoding="utf-8")
-    return path
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """One run of the judge: a dataset and a samples file, both written for it.
+
+    Attributes:
+        kind: ``"humaneval"`` or ``"mbpp"``.
+        dataset: path of the dataset.
+        samples: path of the samples.
+        tasks: task id by the name of what answers it.
+    """
+
+    kind: str
+    dataset: Path
+    samples: Path
+    tasks: Mapping[str, str]
 
 
-def write_samples(path: Path, solutions: Mapping[str, str] | Iterable[tuple[str, str]]) -> Path:
-    """Write (entry point, solution) pairs as a samples file and return its path."""
-    pairs = solutions.items() if isinstance(solutions, Mapping) else solutions
-    lines = [
-        json.dumps({"task_id": PROBLEM[entry]["task_id"], "solution": code}) + "\n" for entry, code in pairs
-    ]
-    path.write_text("".join(lines), encoding="utf-8")
-    return path
+def write_round(folder: Path, kind: str, answers: Iterable[tuple[str, str, str]]) -> Round:
+    """Write a round in which every answer has a task of its own.
+
+    One task each, because a repeated task would merge the results of its samples.
+
+    Args:
+        folder: an existing folder to write into.
+        kind: ``"humaneval"`` or ``"mbpp"``; answers to problems of the other kind are left out.
+        answers: (name, entry point, code) of each sample.
+    """
+    tasks, problems, samples = {}, [], []
+    # MBPP numbers from 10,000: no published problem's conversion rules apply to them.
+    for number, (name, entry, code) in enumerate((a for a in answers if KIND[a[1]] == kind), 10_000):
+        task = f"{'Mbpp' if kind == 'mbpp' else 'Drill'}/{number}"
+        tasks[name] = task
+        problems.append(json.dumps({**PROBLEM[entry], "task_id": task}) + "\n")
+        samples.append(json.dumps({"task_id": task, "solution": code}) + "\n")
+    folder.mkdir(parents=True, exist_ok=True)
+    dataset, answered = folder / "dataset.jsonl", folder / "samples.jsonl"
+    dataset.write_text("".join(problems), encoding="utf-8")
+    answered.write_text("".join(samples), encoding="utf-8")
+    return Round(kind=kind, dataset=dataset, samples=answered, tasks=tasks)
+
+
+def among_honest(every: Iterable[Specimen]) -> list[tuple[str, str, str]]:
+    """Arrange specimens so that honest and wrong samples stand between them.
+
+    Their names begin with ``honest:`` and ``wrong:``; each has a comment of its own, so that no two
+    are the same work to a judge that avoids doing the same work twice.
+    """
+    answers = []
+    for number, specimen in enumerate(every):
+        entry = HONEST[number % len(HONEST)]
+        answers.append((f"honest:{number}", entry, f"{canonical(entry)}# copy {number}\n"))
+        answers.append((specimen.name, specimen.entry, specimen.code))
+        if number % 4 == 0:
+            answers.append((f"wrong:{number}", "ripple", f"def ripple(n):\n    return {number}\n"))
+    return answers

