@@ -1,0 +1,145 @@
+"""``alloy score``: one samples file, judged without any alloy around it."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from verifier.cli_common import (
+    OK,
+    Subparsers,
+    add_check_options,
+    add_command,
+    check_writable,
+    progress,
+    write_output,
+)
+from verifier.errors import EvidenceMismatchError, UsageError
+from verifier.report.text import clean, encode
+from verifier.verdicts import JSON
+
+if TYPE_CHECKING:
+    from verifier.runners.model import DatasetPin, ScoreResult
+
+
+def add_parsers(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
+    """Add ``score`` to the command line."""
+    parser = add_command(
+        subparsers,
+        "score",
+        run_score,
+        description=(
+            "Score a samples file (JSON lines with task_id and solution or completion). A problem counts as\n"
+            "passed if the official judge passes it and the isolated judge confirms that."
+        ),
+        examples=(
+            "alloy score samples.jsonl --benchmark humaneval_plus",
+            "alloy score samples.jsonl --benchmark mbpp+ --json scores.json",
+        ),
+    )
+    parser.add_argument("samples", type=Path, metavar="SAMPLES", help="the samples file")
+    parser.add_argument("--benchmark", required=True, metavar="NAME", help="which benchmark it answers")
+    parser.add_argument("--json", metavar="FILE", help="write per-problem results (- for standard output)")
+    parser.add_argument("--dataset", type=Path, metavar="FILE", help="the benchmark's pinned dataset file")
+    add_check_options(parser)
+
+
+def run_score(args: argparse.Namespace) -> int:
+    """Run ``alloy score``; 0 whatever the score is.
+
+    Raises:
+        UsageError: no such file, or the benchmark cannot be run here.
+        RegistryError: unknown benchmark.
+        EvidenceMismatchError: the dataset given is not the pinned one.
+        JudgeError: the judge broke.
+        SandboxError: too few sandbox layers work here.
+    """
+    from verifier.evidence.locations import default_cache_dir
+    from verifier.runners import registry
+
+    runner = registry.get(args.benchmark)
+    if not args.samples.is_file():
+        raise UsageError(f"samples: expected a file, found nothing readable at {clean(args.samples)}")
+    if missing := runner.unavailable():
+        raise UsageError(f"benchmark {runner.name} cannot be run here: {missing}")
+    check_writable(args.json)
+    dataset = _dataset(args, runner.dataset)
+    with progress(quiet=args.json == "-") as on_progress:
+        result = runner.score(
+            args.samples,
+            dataset=dataset,
+            jobs=args.jobs,
+            cache_dir=default_cache_dir() / "scores",
+            unsafe_no_sandbox=args.unsafe_no_sandbox,
+            on_progress=on_progress,
+        )
+    print(sentence(result), file=sys.stderr if args.json == "-" else sys.stdout)
+    if args.json:
+        write_output(args.json, "".join(encode(document(result), indent=1)) + "\n")
+    return OK
+
+
+def document(result: "ScoreResult") -> dict[str, JSON]:
+    """Return a score as JSON values; ``passed`` counts confirmed problems."""
+    return {
+        "benchmark": result.benchmark,
+        "judge": result.judge,
+        "passed": result.passed,
+        "total": result.total,
+        "pass@1": result.pass_at_1(),
+        "answered": result.answered,
+        "undecided": result.undecided,
+        "samplesSha256": result.samples_sha256,
+        "missing": result.missing,
+        "extra": result.extra,
+        "duplicate": result.duplicate,
+        "notes": result.notes,
+        "tasks": {
+            task: {
+                "official": r.official,
+                "isolated": r.isolated,
+                "confirmed": r.confirmed,
+                "loadSensitive": r.load_sensitive,
+                "fixed": r.fixed,
+                "note": r.note,
+            }
+            for task, r in result.tasks.items()
+        },
+    }
+
+
+def sentence(result: "ScoreResult") -> str:
+    """Return the score in one sentence, never as a percentage where the file is partial."""
+    name = clean(result.benchmark)
+    open_ = f", {result.undecided} undecided on this machine" if result.undecided else ""
+    score = result.pass_at_1()
+    if score is not None:
+        return f"{name}: {result.passed} of {result.total} problems confirmed, pass@1 {100 * score:.1f}"
+    if result.answered < result.total:
+        return (
+            f"{name}: {result.passed} of {result.answered} answered problems confirmed{open_}; "
+            f"the file answers {result.answered} of {result.total} problems, so there is no pass@1"
+        )
+    return f"{name}: {result.passed} of {result.total} problems confirmed{open_}, so there is no pass@1"
+
+
+def _dataset(args: argparse.Namespace, pin: "DatasetPin") -> Path:
+    if args.dataset is None:
+        from verifier.evidence.store import open_store
+
+        return open_store(args.offline).fetch_dataset(pin)
+    from verifier.evidence.hashing import sha256_file
+
+    path: Path = args.dataset
+    if not path.is_file():
+        raise UsageError(f"dataset: expected a file, found nothing readable at {clean(path)}")
+    found = sha256_file(path)
+    if found != pin.sha256:
+        raise EvidenceMismatchError(
+            f"dataset {clean(path)}: expected sha256 {pin.sha256} ({pin.filename}), found {found}",
+            expected=pin.sha256,
+            found=found,
+            source=str(path),
+            remedy="Another dataset gives another benchmark; leave --dataset out to fetch the pinned one.",
+        )
+    return path
