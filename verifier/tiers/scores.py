@@ -1,0 +1,174 @@
+"""Tier 4 checks: published samples scored again, published numbers compared with the result."""
+
+import re
+from decimal import Decimal
+from pathlib import Path
+
+from verifier.claims.model import Claim
+from verifier.claims.numbers import is_number
+from verifier.errors import EvidenceMismatchError, EvidenceMissingError, SandboxError
+from verifier.runners.model import ScoreResult
+from verifier.tiers.arithmetic import Interval, published
+from verifier.tiers.context import Context
+from verifier.tiers.outcomes import not_checked, refuted, unverifiable, verified
+from verifier.tiers.recipe import hex_digest
+from verifier.verdicts import JSON, Finding, Outcome, Severity
+
+
+def check_score(claim: Claim, ctx: Context) -> Outcome:
+    """A score, from its samples.
+
+    1. Without published samples nothing can be said.
+    2. The samples must be the attested ones; others prove nothing about the claim.
+    3. The judge must be able to run here.
+    4. Problems solved are compared with the claim at its precision.
+    """
+    from verifier.runners import registry
+
+    if not is_number(claim.expected):
+        return refuted(claim, "not-a-number", "expected a score")
+    samples = _value(ctx, claim.params["samples"])
+    if not isinstance(samples, str):
+        return unverifiable(claim, "score-without-samples", "no samples are published for this score",
+                            remedy="publish the per-problem samples and their sha256")
+    runner = registry.find(claim.params["benchmark"])
+    if runner is None:
+        return not_checked(f"no runner is registered for {claim.params['benchmark']!r};"
+                           f" registered: {', '.join(registry.names())}")
+    try:
+        path = ctx.files.open(samples)
+    except (EvidenceMissingError, EvidenceMismatchError) as error:
+        return not_checked(str(error))
+    problem = _attestation(claim, ctx, path, samples)
+    if problem is not None:
+        return not_checked(problem)
+    missing = runner.unavailable()
+    if missing is not None:
+        return not_checked(missing)
+    try:
+        result = ctx.score(runner.name, path)
+    except (EvidenceMissingError, EvidenceMismatchError, SandboxError) as error:
+        return not_checked(f"{error} {error.remedy}".strip())
+    ctx.scored[f"{runner.name}:{samples}"] = result
+    return compare(claim, result)
+
+
+def _value(ctx: Context, pointer: str | None) -> JSON:
+    return ctx.value(pointer) if pointer else None
+
+
+def _attestation(claim: Claim, ctx: Context, path: Path, samples: str) -> str | None:
+    expected = hex_digest(_value(ctx, claim.params["digest"]))
+    if expected is None:
+        return None
+    found = ctx.digest(path)
+    if found == expected:
+        return None
+    return (f"{samples} at hand is {found[:16]}…, not the attested {expected[:16]}…:"
+            " a score of other samples would say nothing")
+
+
+def unit(value: JSON) -> int:
+    """100 for percent; 1 for a fraction: at most 1 and written with more than one decimal."""
+    number = Decimal(value)
+    return 1 if 0 < number <= 1 and number.as_tuple().exponent in range(-20, -1) else 100
+
+
+def compare(claim: Claim, result: ScoreResult) -> Outcome:
+    """Compare a claimed score with a judged samples file."""
+    scale = unit(claim.expected)
+    open_ = result.undecided + len(result.missing)
+    possible = Interval(Decimal(scale * result.passed) / result.total,
+                        Decimal(scale * (result.passed + open_)) / result.total)
+    found = round(float(possible.low), 2 if scale == 100 else 4)
+    method = f"{result.benchmark}/{result.judge.get('name', 'judge')}-{result.judge.get('version', '?')}"
+    digests = (("samples", result.samples_sha256), ("dataset", str(result.judge.get("dataset", ""))))
+    text = f"{result.passed} of {result.total} confirmed"
+    given = published(claim.expected)
+    if not given.meets(possible):
+        outcome = refuted(claim, "score-differs", f"claimed {claim.expected}, the judge gives {possible} ({text})",
+                          found=found, method=method, digests=digests,
+                          remedy="publish the score of these samples, or the samples of this score")
+    elif result.missing:
+        outcome = unverifiable(claim, "partial-samples", f"{result.answered} of {result.total} problems are"
+                               f" answered ({text}); a partial file proves no full score",
+                               remedy="publish samples of every problem", found=found)
+    elif result.undecided:
+        outcome = not_checked(f"{text}, {result.undecided} undecided on this machine: {possible} remain possible",
+                              found=str(possible), method=method, digests=digests)
+    else:
+        outcome = verified(f"{text}: {possible}", found=found, method=method, digests=digests)
+    return _with_notes(outcome, claim, result)
+
+
+def _with_notes(outcome: Outcome, claim: Claim, result: ScoreResult) -> Outcome:
+    notes = [
+        _note(claim, "judge-fooled", Severity.ERROR, task, "the official judge passes it, the isolated one does"
+              f" not: {r.note or r.isolated}", r.isolated)
+        for task, r in result.tasks.items() if r.official == "pass" and r.confirmed is False
+    ]
+    notes += [
+        _note(claim, "judge-defect", Severity.NOTE, task, f"the released judge says {r.official},"
+              f" the fixed one would say {r.fixed}", r.fixed)
+        for task, r in result.tasks.items() if r.fixed is not None and r.fixed != r.official
+    ]
+    for code, tasks in (("extra-samples", result.extra), ("duplicate-samples", result.duplicate)):
+        if tasks:
+            notes.append(_note(claim, code, Severity.WARNING, ", ".join(tasks[:5]),
+                               f"{len(tasks)} task(s)", len(tasks)))
+    return Outcome(verdict=outcome.verdict, reason=outcome.reason, found=outcome.found, method=outcome.method,
+                   digests=outcome.digests, findings=outcome.findings + tuple(notes))
+
+
+def _note(claim: Claim, code: str, severity: Severity, task: str, message: str, found: JSON) -> Finding:
+    return Finding(code=code, severity=severity, pointer=claim.pointer, message=f"{task}: {message}",
+                   claimed=claim.expected, found=found, claim_id=claim.id)
+
+
+def check_perplexity(claim: Claim, ctx: Context) -> Outcome:
+    """A perplexity needs the corpus and a run of the model."""
+    return unverifiable(claim, "score-without-samples", "no per-token log is published for this perplexity",
+                        remedy="publish the corpus digest and the evaluation log")
+
+
+def check_pending(claim: Claim, ctx: Context) -> Outcome:
+    """A benchmark that was left pending is not a result."""
+    return unverifiable(claim, "benchmark-pending", f"no result is given ({str(claim.expected)[:40]})",
+                        remedy="publish score and samples, or drop the benchmark")
+
+
+def check_cited(claim: Claim, ctx: Context) -> Outcome:
+    """A number from a paper or another card."""
+    return not_checked("the cited source is not part of the artifact; read it to check")
+
+
+def check_device(claim: Claim, ctx: Context) -> Outcome:
+    """A run on a device leaves nothing that could be checked; say also where it contradicts itself."""
+    where = claim.pointer.rpartition("/")[0]
+    device = ctx.value(where)
+    if device.get("verified") is False:
+        return unverifiable(claim, "device-not-verified", "the card itself lists this device as not verified",
+                            remedy="run it there and publish the log, or drop the device")
+    memory, size = _memory_gb(device), _weights_gb(ctx, device.get("format"))
+    if memory is not None and size is not None and size > memory:
+        return unverifiable(claim, "device-too-small", f"the attested weights hold {size:.1f} GB, the device"
+                            f" {memory} GB", remedy="say how it was run", found=round(float(size), 1))
+    return unverifiable(claim, "device-without-log", "no log of a run on this device is published",
+                        remedy="publish the log", severity=Severity.NOTE)
+
+
+def _memory_gb(device: dict[str, JSON]) -> Decimal | None:
+    if is_number(device.get("vramGb")):
+        return Decimal(device["vramGb"])
+    match = re.search(r"\b(\d{1,4})\s?GB\b", str(device.get("device")))
+    return Decimal(match[1]) if match else None
+
+
+def _weights_gb(ctx: Context, output: JSON) -> Decimal | None:
+    from verifier.claims.sizes import matching_files
+
+    files = ctx.value("/results/integrity/fileHashes") or []
+    sizes = [files[i].get("size") for i in matching_files(files, str(output))]
+    if not sizes or not all(isinstance(size, int) for size in sizes):
+        return None
+    return Decimal(sum(sizes)) / 10**9
