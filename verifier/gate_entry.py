@@ -1,7 +1,7 @@
 """What a change does to one catalog entry, and which of it needs a stated reason.
 
-The two sides are read here from history by a parser of their own, since the base side may be older than
-this version of the catalog code and either side may be garbage. Nothing is verified here: these are the
+The two sides are read here from history on their own, since the base side may be older than this version
+of the catalog code and either side may be garbage. Nothing is verified here: these are the
 rules about *pins* (digests, revisions, claimed values, expected verdicts), which must not drift unnoticed.
 """
 
@@ -9,12 +9,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, NoReturn
 
+from verifier.alloy.parse import parse_json
 from verifier.errors import DocumentError
 from verifier.verdicts import JSON, Verdict
 
 LOCK_SUFFIX = ".lock.json"
+MAX_BYTES = 16 * 1024 * 1024
+"""Largest lock entry or snapshot that is read, in bytes."""
+
 _VERDICTS = tuple(v.value for v in Verdict)
 
 
@@ -59,38 +62,6 @@ class Problem:
     remedy: str = ""
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise DocumentError(
-            f"object: expected distinct keys, found {[k for k, _ in pairs]} with repeats"[:300]
-        )
-    return found
-
-
-def _no_constant(word: str) -> NoReturn:
-    raise DocumentError(f"number: expected a JSON number, found {word}")
-
-
-def load(data: bytes, what: str) -> JSON:
-    """Read strict JSON: UTF-8, no repeated keys, no NaN, numbers kept exact.
-
-    Raises:
-        DocumentError: anything else.
-    """
-    try:
-        return json.loads(
-            data.decode("utf-8"),
-            object_pairs_hook=_unique,
-            parse_float=Decimal,
-            parse_constant=_no_constant,
-        )
-    except DocumentError as error:
-        raise DocumentError(f"{what}: {error}") from error
-    except (ValueError, RecursionError) as error:
-        raise DocumentError(f"{what}: expected JSON in UTF-8, found {_short(str(error))}") from error
-
-
 def _short(text: str) -> str:
     return text if len(text) <= 160 else text[:157] + "..."
 
@@ -110,7 +81,7 @@ def read_lock(data: bytes, what: str) -> Lock:
     Raises:
         DocumentError: it is not a lock entry.
     """
-    raw = load(data, what)
+    raw = parse_json(data, what=what, max_bytes=MAX_BYTES)
     _need(isinstance(raw, dict), what, "", "an object", raw)
     schema = raw.get("schema")
     _need(
@@ -176,7 +147,7 @@ def read_expected(data: bytes, what: str) -> dict[str, Mapping[str, JSON]]:
     Raises:
         DocumentError: it is not such a snapshot.
     """
-    raw: dict[str, Mapping[str, JSON]] = load(data, what)
+    raw: dict[str, Mapping[str, JSON]] = parse_json(data, what=what, max_bytes=MAX_BYTES)
     _need(isinstance(raw, dict), what, "", "an object", raw)
     for claim, item in raw.items():
         pointer = "/" + claim.replace("~", "~0").replace("/", "~1")
