@@ -1,0 +1,75 @@
+"""Reviewed verdicts: what a catalog entry's claims are known to come out as.
+
+One JSON file per entry, ``{claim id: {"verdict", "found"}}``, in the order of the claims. A change in it
+means that a card, a judge or this project changed, and is reviewed like code.
+"""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import NoReturn
+
+from verifier.errors import DocumentError
+from verifier.report.model import ArtifactReport
+from verifier.report.text import clean, encode
+from verifier.verdicts import JSON, Verdict
+
+_MAX_BYTES = 16 << 20
+_VERDICTS = frozenset(v.value for v in Verdict)
+
+
+def dumps(report: ArtifactReport) -> str:
+    """Return the snapshot of an artifact's verdicts, with a newline at its end."""
+    items = {
+        c.claim.id: {"verdict": c.outcome.verdict.value, "found": c.outcome.found} for c in report.checked
+    }
+    return "".join(encode(items, indent=1)) + "\n"
+
+
+def read(path: Path) -> dict[str, Mapping[str, JSON]]:
+    """Return the reviewed verdict of every claim; empty if the entry has no snapshot yet.
+
+    Raises:
+        DocumentError: the file is not what its format says.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise DocumentError(f"expected verdicts {clean(path)}: cannot be read ({error.strerror})") from error
+    if len(data) > _MAX_BYTES:
+        raise DocumentError(f"expected verdicts {clean(path)}: expected at most {_MAX_BYTES} bytes")
+    items = _parse(data, path)
+    if not isinstance(items, dict):
+        raise DocumentError(f"expected verdicts {clean(path)}: expected an object")
+    for claim, item in items.items():
+        if not isinstance(item, dict) or item.get("verdict") not in _VERDICTS or "found" not in item:
+            raise DocumentError(
+                f'expected verdicts {clean(path)}: expected {{"verdict", "found"}}, found '
+                f"{clean(repr(item), 60)}",
+                pointer="/" + clean(claim).replace("~", "~0").replace("/", "~1"),
+            )
+    return items
+
+
+def same(left: JSON, right: JSON) -> bool:
+    """Whether two found values are equal once both are written as JSON; 1.0 and 1 are."""
+    return bool(plain(left) == plain(right))
+
+
+def plain(item: JSON) -> JSON:
+    """Return ``item`` as it comes back from a file: tuples as lists, enums as values."""
+    return json.loads("".join(encode(item, indent=None)), parse_float=Decimal)
+
+
+def _parse(data: bytes, path: Path) -> JSON:
+    def refuse(text: str) -> NoReturn:
+        raise ValueError(f"{text} is no JSON number")
+
+    try:
+        return json.loads(data, parse_float=Decimal, parse_constant=refuse)
+    except (ValueError, RecursionError, InvalidOperation) as error:
+        raise DocumentError(f"expected verdicts {clean(path)}: is no JSON ({clean(error, 100)})") from error
