@@ -114,7 +114,7 @@ MBPP: tuple[dict[str, Any], ...] = (
         "Mbpp/581",
         "surface_Area",
         "base, height",
-        "    slant = (base * base / 4 + height**2) ** 0.5\n    return round(base * base + 2 * base * slant)\n",
+        "    slant = (base * base / 4 + height**2) ** 0.5\n    return round(base * (base + 2 * slant))\n",
         [[3, 4], [4, 5]],
         [[1, 2], [10, 7]],
         0,

@@ -1,0 +1,122 @@
+"""Samples that pass without solving anything: none is confirmed, and none changes another's result.
+
+Run them alone with ``pytest tests/drills/test_cheats.py -s``; the number of cheats that fool the
+official judge by itself is printed.
+"""
+
+import os
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import drillbench
+import pytest
+
+from verifier.runners import registry
+from verifier.runners.model import TaskResult
+from verifier.sandbox import doctor
+
+pytestmark = pytest.mark.skipif(
+    not doctor.sufficient(), reason="needs a sandbox with enough layers; `alloy doctor` lists what is missing"
+)
+
+CHEATS = drillbench.specimens("cheats")
+NAMES = [cheat.name for cheat in CHEATS]
+ANSWERS = drillbench.among_honest(CHEATS)
+HONEST = [answer for answer in ANSWERS if ":" in answer[0]]
+RUNNERS = {"humaneval": "humaneval_plus", "mbpp": "mbpp_plus"}
+PLANTED = ("alloy-drill-note", "alloy_drill_poison.pth", ".cache/evalplus/alloy-drill-poison.pkl")
+
+
+def judge(folder: Path, answers: list[tuple[str, str, str]]) -> dict[str, TaskResult]:
+    """Score all answers, HumanEval-like and MBPP-like, and return results by the answer's name."""
+    found = {}
+    for kind, runner in RUNNERS.items():
+        round_ = drillbench.write_round(folder / kind, kind, answers)
+        result = registry.get(runner).score(
+            round_.samples, dataset=round_.dataset, jobs=os.cpu_count() or 1, cache_dir=folder / "cache"
+        )
+        found.update({name: result.tasks[task] for name, task in round_.tasks.items()})
+    return found
+
+
+def outcome(result: TaskResult) -> TaskResult:
+    """What must not depend on the company: everything but how often the judge had to look."""
+    return replace(result, load_sensitive=False, note="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runs:
+    """The honest samples alone, among the cheats, and alone again."""
+
+    before: dict[str, TaskResult]
+    among: dict[str, TaskResult]
+    after: dict[str, TaskResult]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    folder = tmp_path_factory.mktemp("cheats")
+    return Runs(
+        before=judge(folder / "before", HONEST),
+        among=judge(folder / "among", ANSWERS),
+        after=judge(folder / "after", HONEST),
+    )
+
+
+def test_there_are_enough_distinct_cheats() -> None:
+    assert len(CHEATS) >= 24
+    assert len({cheat.says for cheat in CHEATS}) == len(CHEATS)
+    assert len({cheat.code.split("\n", 2)[2] for cheat in CHEATS}) == len(CHEATS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_cheat_is_not_confirmed(runs: Runs, name: str) -> None:
+    result = runs.among[name]
+    assert result.confirmed is False
+    assert result.isolated != "pass"
+    assert result.fixed != "pass"
+
+
+def test_cheats_are_real(runs: Runs) -> None:
+    fooled = sorted(name for name in NAMES if runs.among[name].official == "pass")
+    print(f"\nfooled the official judge alone: {len(fooled)} of {len(NAMES)}: {', '.join(fooled)}")
+    assert len(fooled) > 0
+
+
+@pytest.mark.parametrize("name", [answer[0] for answer in HONEST])
+def test_neighbour_keeps_its_result(runs: Runs, name: str) -> None:
+    assert outcome(runs.among[name]) == outcome(runs.before[name])
+    assert outcome(runs.after[name]) == outcome(runs.before[name])
+
+
+@pytest.mark.parametrize(("name", "entry"), [answer[:2] for answer in HONEST])
+def test_neighbour_gets_what_it_deserves(runs: Runs, name: str, entry: str) -> None:
+    result = runs.among[name]
+    if entry == "find_zero":
+        # evalplus 0.3.1 fails every solution of this problem; the fixed judge would not.
+        assert (result.official, result.confirmed, result.fixed) == ("fail", False, "pass")
+    else:
+        assert result.confirmed is name.startswith("honest:")
+
+
+def test_nothing_is_planted_for_the_next_run(runs: Runs) -> None:
+    assert runs.among
+    places = [Path(p) for p in ("/tmp", "/var/tmp", "/dev/shm", "/root", *filter(None, sys.path))] + [
+        Path.home()
+    ]
+    assert [place / name for place in places for name in PLANTED if _exists(place / name)] == []
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except PermissionError:
+        return False
+
+
+def test_no_results_file_is_written_beside_the_samples(
+    runs: Runs, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    assert runs.among
+    assert list(tmp_path_factory.getbasetemp().rglob("*_eval_results.json")) == []

@@ -1,0 +1,84 @@
+"""Per-task results are the same with six busy processes beside the judge as on a quiet machine.
+
+Minutes, so it is marked slow. ``ALLOY_DRILL_BUSY_RUNS`` and ``ALLOY_DRILL_QUIET_RUNS`` say how many runs
+of each are compared (default one of each)::
+
+    ALLOY_DRILL_BUSY_RUNS=10 ALLOY_DRILL_QUIET_RUNS=3 pytest -m slow tests/drills/test_load.py -s
+"""
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import published
+import pytest
+
+from verifier.runners.model import TaskResult
+from verifier.sandbox import doctor
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not doctor.sufficient(),
+        reason="needs a sandbox with enough layers; `alloy doctor` lists what is missing",
+    ),
+    pytest.mark.timeout(0),
+]
+
+BUSY_PROCESSES = 6
+SPIN = "n = 0\nwhile True: n = (n * 31 + 7) % 1000003"
+
+
+def _runs(name: str) -> int:
+    return max(1, int(os.environ.get(name, "1")))
+
+
+@contextlib.contextmanager
+def busy() -> Iterator[None]:
+    """Keep six processes spinning."""
+    spinning = [subprocess.Popen([sys.executable, "-c", SPIN]) for _ in range(BUSY_PROCESSES)]
+    try:
+        yield
+    finally:
+        for process in spinning:
+            process.kill()
+            process.wait()
+
+
+def _files(folder: Path) -> list[tuple[str, Path]]:
+    files = []
+    for benchmark in published.BENCHMARKS:
+        solutions = {t: p.prompt + p.canonical_solution for t, p in published.problems(benchmark).items()}
+        files.append((benchmark, published.write(folder / f"canonical-{benchmark}.jsonl", solutions)))
+    return files + [("humaneval_plus", samples) for samples in published.published_samples()]
+
+
+def _one_run(files: list[tuple[str, Path]], cache: Path, label: str) -> dict[str, dict[str, TaskResult]]:
+    """Score every file without anything remembered from another run, reference outputs included."""
+    found = {}
+    for benchmark, samples in files:
+        began = time.monotonic()
+        result = published.score(benchmark, samples, cache)
+        sensitive = sorted(task for task, one in result.tasks.items() if one.load_sensitive)
+        name = f"{samples.parent.parent.parent.name}/{samples.name}"
+        print(
+            f"\n{label} {name}: {time.monotonic() - began:.1f} s, undecided {result.undecided}, {sensitive=}"
+        )
+        found[str(samples)] = published.outcomes(result)
+    return found
+
+
+def test_load_changes_no_result(tmp_path: Path) -> None:
+    files = _files(tmp_path)
+    quiet_runs, busy_runs = _runs("ALLOY_DRILL_QUIET_RUNS"), _runs("ALLOY_DRILL_BUSY_RUNS")
+    quiet = [_one_run(files, tmp_path / f"quiet{n}", f"quiet {n}") for n in range(quiet_runs)]
+    with busy():
+        loaded = [_one_run(files, tmp_path / f"busy{n}", f"busy {n}") for n in range(busy_runs)]
+    for run in [*quiet[1:], *loaded]:
+        for samples, tasks in run.items():
+            changed = {task: (quiet[0][samples][task], one) for task, one in tasks.items()}
+            assert {task: pair for task, pair in changed.items() if pair[0] != pair[1]} == {}, samples
