@@ -6,10 +6,10 @@ means that a card, a judge or this project changed, and is reviewed like code.
 
 import json
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
-from typing import NoReturn
 
+from verifier.alloy.parse import escape, parse_json
 from verifier.errors import DocumentError
 from verifier.report.model import ArtifactReport
 from verifier.report.text import clean, encode
@@ -40,9 +40,7 @@ def read(path: Path) -> dict[str, Mapping[str, JSON]]:
         return {}
     except OSError as error:
         raise DocumentError(f"expected verdicts {clean(path)}: cannot be read ({error.strerror})") from error
-    if len(data) > _MAX_BYTES:
-        raise DocumentError(f"expected verdicts {clean(path)}: expected at most {_MAX_BYTES} bytes")
-    items = _parse(data, path)
+    items = parse_json(data, what=f"expected verdicts {clean(path)}", max_bytes=_MAX_BYTES)
     if not isinstance(items, dict):
         raise DocumentError(f"expected verdicts {clean(path)}: expected an object")
     for claim, item in items.items():
@@ -50,7 +48,7 @@ def read(path: Path) -> dict[str, Mapping[str, JSON]]:
             raise DocumentError(
                 f'expected verdicts {clean(path)}: expected {{"verdict", "found"}}, found '
                 f"{clean(repr(item), 60)}",
-                pointer="/" + clean(claim).replace("~", "~0").replace("/", "~1"),
+                pointer="/" + escape(clean(claim)),
             )
     return items
 
@@ -63,13 +61,3 @@ def same(left: JSON, right: JSON) -> bool:
 def plain(item: JSON) -> JSON:
     """Return ``item`` as it comes back from a file: tuples as lists, enums as values."""
     return json.loads("".join(encode(item, indent=None)), parse_float=Decimal)
-
-
-def _parse(data: bytes, path: Path) -> JSON:
-    def refuse(text: str) -> NoReturn:
-        raise ValueError(f"{text} is no JSON number")
-
-    try:
-        return json.loads(data, parse_float=Decimal, parse_constant=refuse)
-    except (ValueError, RecursionError, InvalidOperation) as error:
-        raise DocumentError(f"expected verdicts {clean(path)}: is no JSON ({clean(error, 100)})") from error
