@@ -446,7 +446,7 @@ def convert(document: dict[str, Any], what: str) -> AlloyModel:
     Raises:
         DocumentError: a known field is missing or has the wrong type; carries the pointer.
     """
-    model = _convert(document, AlloyModel, "", what)
+    model: AlloyModel = _convert(document, AlloyModel, "", what)
     stages = []
     for i, stage in enumerate(model.stages):
         where = f"/stages/{i}"

@@ -103,14 +103,21 @@ def parse_json(data: bytes, *, what: str = "document", max_bytes: int = MAX_BYTE
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise DocumentError(f"{what}: expected UTF-8, found byte 0x{data[error.start]:02x}"
-                            f" at offset {error.start}") from None
+        raise DocumentError(
+            f"{what}: expected UTF-8, found byte 0x{data[error.start]:02x} at offset {error.start}"
+        ) from None
     try:
-        value = json.loads(text, object_pairs_hook=_object, parse_float=_fraction, parse_int=_integer,
-                           parse_constant=lambda name: _Bad(f"expected a number, found {name}"))
+        value = json.loads(
+            text,
+            object_pairs_hook=_object,
+            parse_float=_fraction,
+            parse_int=_integer,
+            parse_constant=lambda name: _Bad(f"expected a number, found {name}"),
+        )
     except json.JSONDecodeError as error:
-        raise DocumentError(f"{what}: expected JSON, found: {error.msg}, line {error.lineno}"
-                            f" column {error.colno}") from None
+        raise DocumentError(
+            f"{what}: expected JSON, found: {error.msg}, line {error.lineno} column {error.colno}"
+        ) from None
     except RecursionError:
         raise DocumentError(f"{what}: expected nesting of at most {MAX_DEPTH} levels, found more") from None
     _check_limits(value, what)
@@ -126,8 +133,9 @@ def parse(data: bytes, *, what: str = "alloy") -> Alloy:
     document = parse_json(data, what=what)
     if not isinstance(document, dict):
         raise DocumentError(f"{what}: expected an object, found {_type_name(document)}")
-    return Alloy(data=data, document=document, model=convert(document, what),
-                 sha256=hashlib.sha256(data).hexdigest())
+    return Alloy(
+        data=data, document=document, model=convert(document, what), sha256=hashlib.sha256(data).hexdigest()
+    )
 
 
 def load(path: Path) -> Alloy:
@@ -180,8 +188,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _fraction(text: str) -> Decimal | _Bad:
     exponent = re.search(r"[eE]([+-]?\d+)$", text)
     if len(text) > MAX_NUMBER_CHARS or (exponent and abs(int(exponent[1])) > MAX_EXPONENT):
-        return _Bad(f"expected a number of at most {MAX_NUMBER_CHARS} characters and exponent"
-                    f" {MAX_EXPONENT}, found {text[:20]}…")
+        return _Bad(
+            f"expected a number of at most {MAX_NUMBER_CHARS} characters and exponent"
+            f" {MAX_EXPONENT}, found {text[:20]}…"
+        )
     return Decimal(text)
 
 
@@ -196,8 +206,9 @@ def _check_limits(document: JSON, what: str) -> None:
         if isinstance(value, _Bad):
             raise DocumentError(f"{what}: {value.problem}", pointer=pointer)
         if pointer.count("/") > MAX_DEPTH:
-            raise DocumentError(f"{what}: expected nesting of at most {MAX_DEPTH} levels, found more",
-                                pointer=pointer[:200])
+            raise DocumentError(
+                f"{what}: expected nesting of at most {MAX_DEPTH} levels, found more", pointer=pointer[:200]
+            )
         if isinstance(value, str):
             _check_string(value, pointer, what)
         elif isinstance(value, dict):
@@ -207,13 +218,17 @@ def _check_limits(document: JSON, what: str) -> None:
 
 def _check_string(value: str, pointer: str, what: str) -> None:
     if len(value) > MAX_STRING:
-        raise DocumentError(f"{what}: expected a string of at most {MAX_STRING} characters,"
-                            f" found {len(value)}", pointer=pointer[:200])
+        raise DocumentError(
+            f"{what}: expected a string of at most {MAX_STRING} characters, found {len(value)}",
+            pointer=pointer[:200],
+        )
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
-        raise DocumentError(f"{what}: expected Unicode text, found a lone surrogate",
-                            pointer=pointer.encode("utf-8", "replace").decode()[:200]) from None
+        raise DocumentError(
+            f"{what}: expected Unicode text, found a lone surrogate",
+            pointer=pointer.encode("utf-8", "replace").decode()[:200],
+        ) from None
 
 
 def _type_name(value: JSON) -> str:

@@ -23,33 +23,62 @@ def _add_forms(slate: Slate) -> None:
     for pointer, value in walk(slate.alloy.document):
         key = pointer.rpartition("/")[2]
         if is_digest_key(key) and (value is None or isinstance(value, str | int)):
-            slate.add(f"form-{pointer[1:]}", Tier.RECIPE, "hash-form", pointer,
-                      f"{key} holds a well-formed sha256.")
+            slate.add(
+                f"form-{pointer[1:]}", Tier.RECIPE, "hash-form", pointer, f"{key} holds a well-formed sha256."
+            )
 
 
 def _add_files(slate: Slate) -> None:
     results = slate.alloy.model.results
     integrity = results.integrity if results else None
     if integrity is None:
-        slate.add("model-hash", Tier.BYTES, "model-hash", "/results/integrity/modelHash",
-                  "The weights are attested by a modelHash.")
+        slate.add(
+            "model-hash",
+            Tier.BYTES,
+            "model-hash",
+            "/results/integrity/modelHash",
+            "The weights are attested by a modelHash.",
+        )
         return
     base = "/results/integrity"
     hashes = tuple(f"{base}/fileHashes/{i}" for i in range(len(integrity.file_hashes or ())))
     for pointer, file in zip(hashes, integrity.file_hashes or (), strict=True):
-        slate.add(f"file-{file.filename}", Tier.BYTES, "file-digest", f"{pointer}/sha256",
-                  f"{file.filename} has the stated sha256 and size.",
-                  inputs=(f"{pointer}/filename", f"{pointer}/size"),
-                  params={"path": file.filename, "size": file.size})
-    slate.add("model-hash", Tier.BYTES, "model-hash", f"{base}/modelHash",
-              "modelHash is the digest over all fileHashes.", inputs=(f"{base}/fileHashes",))
+        slate.add(
+            f"file-{file.filename}",
+            Tier.BYTES,
+            "file-digest",
+            f"{pointer}/sha256",
+            f"{file.filename} has the stated sha256 and size.",
+            inputs=(f"{pointer}/filename", f"{pointer}/size"),
+            params={"path": file.filename, "size": file.size},
+        )
+    slate.add(
+        "model-hash",
+        Tier.BYTES,
+        "model-hash",
+        f"{base}/modelHash",
+        "modelHash is the digest over all fileHashes.",
+        inputs=(f"{base}/fileHashes",),
+    )
     if integrity.code is not None and integrity.code.binary_hash:
-        slate.add("runner-binary", Tier.BYTES, "external-digest", f"{base}/code/binaryHash",
-                  "The forge's program had the stated digest.", inputs=(f"{base}/code/runner",))
+        slate.add(
+            "runner-binary",
+            Tier.BYTES,
+            "external-digest",
+            f"{base}/code/binaryHash",
+            "The forge's program had the stated digest.",
+            inputs=(f"{base}/code/runner",),
+        )
     for i, dataset in enumerate(integrity.datasets or ()):
-        slate.add(f"dataset-{dataset.name}", Tier.BYTES, "dataset-digest", f"{base}/datasets/{i}/hash",
-                  f"Data set {dataset.name} has the stated digest.",
-                  inputs=(f"{base}/datasets/{i}/name",), params={"name": dataset.name})
+        slate.add(
+            f"dataset-{dataset.name}",
+            Tier.BYTES,
+            "dataset-digest",
+            f"{base}/datasets/{i}/hash",
+            f"Data set {dataset.name} has the stated digest.",
+            inputs=(f"{base}/datasets/{i}/name",),
+            params={"name": dataset.name},
+        )
 
 
 _CORPUS_FIELDS = ("calibrationCorpus", "calibrationDataset", "dataset", "trainingDataset")
@@ -69,7 +98,12 @@ def _add_corpora(slate: Slate) -> None:
 
 def _add_corpus(slate: Slate, where: str, key: str) -> None:
     name = slate.value(f"{where}/{key}")
-    slate.add(f"corpus-{where[1:]}-{key}", Tier.BYTES, "corpus-digest", f"{where}/{key}",
-              f"Corpus {name[:60]} is pinned by a digest.",
-              inputs=(f"{where}/{key}Sha256", f"{where}/{key}File", "/results/integrity/datasets"),
-              params={"digest": f"{where}/{key}Sha256", "file": f"{where}/{key}File"})
+    slate.add(
+        f"corpus-{where[1:]}-{key}",
+        Tier.BYTES,
+        "corpus-digest",
+        f"{where}/{key}",
+        f"Corpus {name[:60]} is pinned by a digest.",
+        inputs=(f"{where}/{key}Sha256", f"{where}/{key}File", "/results/integrity/datasets"),
+        params={"digest": f"{where}/{key}Sha256", "file": f"{where}/{key}File"},
+    )

@@ -17,8 +17,9 @@ TOPICS = (
 )
 
 
-def extract(alloy: Alloy, artifact: str, *, pinned: str | None = None,
-            repo: str | None = None) -> tuple[Claim, ...]:
+def extract(
+    alloy: Alloy, artifact: str, *, pinned: str | None = None, repo: str | None = None
+) -> tuple[Claim, ...]:
     """Every checkable statement of an alloy, in a stable order.
 
     Args:
@@ -33,6 +34,12 @@ def extract(alloy: Alloy, artifact: str, *, pinned: str | None = None,
     for tier in (Tier.RECIPE, Tier.BYTES, Tier.SCORES):
         # An empty set of claims must never look like a pass.
         if not any(claim.tier is tier for claim in slate.claims):
-            slate.add(f"no-tier{tier.value}-claims", tier, "nothing-claimed", "",
-                      f"The card states nothing that tier {tier.value} could check.", expected=False)
+            slate.add(
+                f"no-tier{tier.value}-claims",
+                tier,
+                "nothing-claimed",
+                "",
+                f"The card states nothing that tier {tier.value} could check.",
+                expected=False,
+            )
     return tuple(sorted(slate.claims, key=lambda c: c.tier))

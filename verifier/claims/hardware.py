@@ -8,7 +8,16 @@ def add(slate: Slate) -> None:
     """One claim for each device listed under hardwareVerified."""
     for i, device in enumerate(slate.value("/results/hardwareVerified") or ()):
         where = f"/results/hardwareVerified/{i}"
-        slate.add(f"device-{i}-{device['device']}", Tier.SCORES, "device-run", f"{where}/device",
-                  f"The result was run on {device['device'][:60]}.",
-                  inputs=(f"{where}/verified", f"{where}/vramGb", f"{where}/format",
-                          "/results/integrity/fileHashes"))
+        slate.add(
+            f"device-{i}-{device['device']}",
+            Tier.SCORES,
+            "device-run",
+            f"{where}/device",
+            f"The result was run on {device['device'][:60]}.",
+            inputs=(
+                f"{where}/verified",
+                f"{where}/vramGb",
+                f"{where}/format",
+                "/results/integrity/fileHashes",
+            ),
+        )

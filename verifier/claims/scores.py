@@ -19,27 +19,55 @@ def add(slate: Slate) -> None:
     _add_asked_for(slate)
 
 
-def _add_score(slate: Slate, name: str, pointer: str, benchmark: str, samples: str | None = None,
-               digest: str | None = None) -> None:
+def _add_score(
+    slate: Slate,
+    name: str,
+    pointer: str,
+    benchmark: str,
+    samples: str | None = None,
+    digest: str | None = None,
+) -> None:
     """A score claim; ``samples`` and ``digest`` are pointers to the path and hash of its evidence."""
     inputs = tuple(p for p in (samples, digest) if p)
-    slate.add(name, Tier.SCORES, "score", pointer, f"The {benchmark} score is as stated.", inputs=inputs,
-              params={"benchmark": benchmark, "samples": samples, "digest": digest})
+    slate.add(
+        name,
+        Tier.SCORES,
+        "score",
+        pointer,
+        f"The {benchmark} score is as stated.",
+        inputs=inputs,
+        params={"benchmark": benchmark, "samples": samples, "digest": digest},
+    )
 
 
 def _add_samples(slate: Slate, name: str, path: str, digest: str) -> None:
     if slate.value(path) is not None or slate.value(digest) is not None:
-        slate.add(name, Tier.BYTES, "samples-digest", digest, "The samples file has the stated digest.",
-                  inputs=(path,), params={"path": path})
+        slate.add(
+            name,
+            Tier.BYTES,
+            "samples-digest",
+            digest,
+            "The samples file has the stated digest.",
+            inputs=(path,),
+            params={"path": path},
+        )
 
 
 def _add_benchmark(slate: Slate, where: str, item: dict[str, JSON]) -> None:
     name = item["name"]
-    for score, path, digest, label in (("score", "samplesPath", "resultHash", ""),
-                                       ("baseScore", "baseSamplesPath", "baseResultHash", "base-")):
+    for score, path, digest, label in (
+        ("score", "samplesPath", "resultHash", ""),
+        ("baseScore", "baseSamplesPath", "baseResultHash", "base-"),
+    ):
         if is_number(item.get(score)):
-            _add_score(slate, f"{name}-{label}score", f"{where}/{score}", name, f"{where}/{path}",
-                       f"{where}/{digest}")
+            _add_score(
+                slate,
+                f"{name}-{label}score",
+                f"{where}/{score}",
+                name,
+                f"{where}/{path}",
+                f"{where}/{digest}",
+            )
         _add_samples(slate, f"{name}-{label}samples-digest", f"{where}/{path}", f"{where}/{digest}")
     metrics = item.get("metrics")
     if not isinstance(metrics, dict):
@@ -47,8 +75,14 @@ def _add_benchmark(slate: Slate, where: str, item: dict[str, JSON]) -> None:
     for key, value in metrics.items():
         pointer = f"{where}/metrics/{escape(key)}"
         if key == "status":
-            slate.add(f"{name}-status", Tier.SCORES, "pending", pointer, f"{name} has been measured.",
-                      expected=value)
+            slate.add(
+                f"{name}-status",
+                Tier.SCORES,
+                "pending",
+                pointer,
+                f"{name} has been measured.",
+                expected=value,
+            )
         elif is_number(value) and key in ("baseline", "final"):
             slate.add(f"{name}-{key}", Tier.SCORES, "perplexity", pointer, "The perplexity is as stated.")
         elif is_number(value) and key.lower().endswith(("score", "accuracy")):
@@ -64,8 +98,14 @@ def _add_prior(slate: Slate, where: str, label: str) -> None:
     for name, value in (slate.value(f"{where}/anchorReproduction") or {}).items():
         if is_number(value):
             base = _base_of(slate, name)
-            _add_score(slate, f"{label}-{name}-anchor-score", f"{where}/anchorReproduction/{escape(name)}", name,
-                       f"{base}/baseSamplesPath", f"{base}/baseResultHash")
+            _add_score(
+                slate,
+                f"{label}-{name}-anchor-score",
+                f"{where}/anchorReproduction/{escape(name)}",
+                name,
+                f"{base}/baseSamplesPath",
+                f"{base}/baseResultHash",
+            )
 
 
 def _base_of(slate: Slate, name: str) -> str:
@@ -85,9 +125,14 @@ def _add_tables(slate: Slate) -> None:
     for i, stage in enumerate(slate.value("/stages")):
         anchor = stage.get("calibrationAnchor")
         if isinstance(anchor, dict) and is_number(anchor.get("publishedScore")):
-            slate.add("anchor-published", Tier.SCORES, "cited", f"/stages/{i}/calibrationAnchor/publishedScore",
-                      "The cited source publishes this score for the base model.",
-                      inputs=(f"/stages/{i}/calibrationAnchor/publishedSource",))
+            slate.add(
+                "anchor-published",
+                Tier.SCORES,
+                "cited",
+                f"/stages/{i}/calibrationAnchor/publishedScore",
+                "The cited source publishes this score for the base model.",
+                inputs=(f"/stages/{i}/calibrationAnchor/publishedSource",),
+            )
 
 
 def _add_asked_for(slate: Slate) -> None:
@@ -98,6 +143,11 @@ def _add_asked_for(slate: Slate) -> None:
     for i, stage in enumerate(slate.value("/stages")):
         for j, item in enumerate((stage.get("benchmarks") or ()) if stage.get("type") == "eval" else ()):
             if item.get("name") not in given:
-                slate.add(f"eval-{item.get('name')}-missing", Tier.SCORES, "pending",
-                          f"/stages/{i}/benchmarks/{j}/name", f"{item.get('name')} has a result.",
-                          inputs=("/results/benchmarks",))
+                slate.add(
+                    f"eval-{item.get('name')}-missing",
+                    Tier.SCORES,
+                    "pending",
+                    f"/stages/{i}/benchmarks/{j}/name",
+                    f"{item.get('name')} has a result.",
+                    inputs=("/results/benchmarks",),
+                )

@@ -36,15 +36,33 @@ class Slate:
         """Value in the document, or None."""
         return get(self.alloy.document, pointer)
 
-    def add(self, name: str, tier: Tier, kind: str, pointer: str, statement: str, *,
-            inputs: tuple[str, ...] = (), params: Mapping[str, JSON] | None = None,
-            expected: JSON = None) -> None:
+    def add(
+        self,
+        name: str,
+        tier: Tier,
+        kind: str,
+        pointer: str,
+        statement: str,
+        *,
+        inputs: tuple[str, ...] = (),
+        params: Mapping[str, JSON] | None = None,
+        expected: JSON = None,
+    ) -> None:
         """Add one claim; its expected value is read at ``pointer`` unless given."""
         wanted = f"{self.artifact}-{slug(name)}"
         claim_id, n = wanted, 2
         while claim_id in self._taken:
             claim_id, n = f"{wanted}-{n}", n + 1
         self._taken.add(claim_id)
-        self.claims.append(Claim(
-            id=claim_id, tier=tier, kind=kind, pointer=pointer, statement=statement, inputs=inputs,
-            params=params or {}, expected=self.value(pointer) if expected is None else expected))
+        self.claims.append(
+            Claim(
+                id=claim_id,
+                tier=tier,
+                kind=kind,
+                pointer=pointer,
+                statement=statement,
+                inputs=inputs,
+                params=params or {},
+                expected=self.value(pointer) if expected is None else expected,
+            )
+        )

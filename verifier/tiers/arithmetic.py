@@ -42,7 +42,9 @@ class Interval:
         return self.low <= other.high and other.low <= self.high
 
     def __str__(self) -> str:
-        return f"{_short(self.low)}" if self.low == self.high else f"{_short(self.low)} to {_short(self.high)}"
+        return (
+            f"{_short(self.low)}" if self.low == self.high else f"{_short(self.low)} to {_short(self.high)}"
+        )
 
 
 def _short(value: Decimal) -> str:
@@ -184,13 +186,18 @@ def check_derived(claim: Claim, ctx: Context) -> Outcome:
     if not is_number(claim.expected):
         return refuted(claim, "not-a-number", f"expected a number, found {str(claim.expected)[:40]!r}")
     values: dict[str, Any] = {
-        key: ctx.value(p) if isinstance(p, str) and p.startswith("/") else p for key, p in claim.params.items()
+        key: ctx.value(p) if isinstance(p, str) and p.startswith("/") else p
+        for key, p in claim.params.items()
     }
     values["tensors"] = tensors_per_expert(ctx)
     wrong = [key for key, v in values.items() if not _usable(key, v)]
     if wrong:
-        return refuted(claim, "bad-operand", f"expected a number at {claim.params[wrong[0]]}",
-                       found=str(values[wrong[0]])[:60])
+        return refuted(
+            claim,
+            "bad-operand",
+            f"expected a number at {claim.params[wrong[0]]}",
+            found=str(values[wrong[0]])[:60],
+        )
     try:
         derived = RULES[claim.kind](values)
     except (ArithmeticError, ValueError) as error:
@@ -198,8 +205,14 @@ def check_derived(claim: Claim, ctx: Context) -> Outcome:
     given = exact(claim.expected) if claim.kind in COUNTS else published(claim.expected)
     if given.meets(derived):
         return verified(f"follows from the stated numbers: {derived}", found=str(derived), method=METHOD)
-    return refuted(claim, claim.kind, f"claimed {claim.expected}, but the stated numbers give {derived}",
-                   found=str(derived), method=METHOD, remedy="correct this number or the ones it follows from")
+    return refuted(
+        claim,
+        claim.kind,
+        f"claimed {claim.expected}, but the stated numbers give {derived}",
+        found=str(derived),
+        method=METHOD,
+        remedy="correct this number or the ones it follows from",
+    )
 
 
 def _usable(key: str, value: JSON) -> bool:
@@ -231,15 +244,25 @@ def check_reachable(claim: Claim, ctx: Context) -> Outcome:
     """Some whole number of solved problems gives the published percentage."""
     problems = problems_of(claim.params["benchmark"])
     if problems is None:
-        return unverifiable(claim, "unknown-benchmark", f"{claim.params['benchmark']!r} is not a registered benchmark",
-                            remedy="register a runner for it, or publish passing and total")
+        return unverifiable(
+            claim,
+            "unknown-benchmark",
+            f"{claim.params['benchmark']!r} is not a registered benchmark",
+            remedy="register a runner for it, or publish passing and total",
+        )
     counts = solved(claim.expected, problems)
     if counts:
         return verified(f"{counts[0]} of {problems} problems", found=counts[0], method=METHOD)
     near = round(Decimal(claim.expected) * problems / 100)
-    return refuted(claim, "unreachable-score", f"no number of solved problems out of {problems} gives"
-                   f" {claim.expected} %; {near} would be {100 * near / problems:.2f} %",
-                   found=round(100 * near / problems, 2), method=METHOD, remedy="publish k of n beside the percentage")
+    return refuted(
+        claim,
+        "unreachable-score",
+        f"no number of solved problems out of {problems} gives"
+        f" {claim.expected} %; {near} would be {100 * near / problems:.2f} %",
+        found=round(100 * near / problems, 2),
+        method=METHOD,
+        remedy="publish k of n beside the percentage",
+    )
 
 
 def check_size(claim: Claim, ctx: Context) -> Outcome:
@@ -252,5 +275,11 @@ def check_size(claim: Claim, ctx: Context) -> Outcome:
     text = " or ".join(f"{size:.2f} {unit}" for unit, size in sizes.items())
     if any(given.meets(exact(size)) for size in sizes.values()):
         return verified(f"the attested files hold {text}", found=text, method=METHOD)
-    return refuted(claim, "size-differs", f"claimed {claim.expected} GB, but the attested files hold {text}",
-                   found=text, method=METHOD, remedy="state the size of the published file")
+    return refuted(
+        claim,
+        "size-differs",
+        f"claimed {claim.expected} GB, but the attested files hold {text}",
+        found=text,
+        method=METHOD,
+        remedy="state the size of the published file",
+    )

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from verifier.claims.model import Claim
-from verifier.errors import EvidenceMismatchError, EvidenceMissingError
+from verifier.errors import DocumentError, EvidenceMismatchError, EvidenceMissingError
 from verifier.tiers.context import Context
 from verifier.tiers.outcomes import not_checked, refuted, unverifiable, verified
 from verifier.tiers.recipe import hex_digest
@@ -15,9 +15,14 @@ def check_alloy_digest(claim: Claim, ctx: Context) -> Outcome:
     found = "sha256:" + ctx.alloy.sha256
     if found == claim.expected:
         return verified("the file is the pinned one", found=found, method="sha256")
-    return refuted(claim, "alloy-changed", f"the catalog pins {str(claim.expected)[7:23]}, the file is"
-                   f" {ctx.alloy.alloy_hash}", found=found, method="sha256",
-                   remedy="fetch the pinned revision, or pin the new file with a stated reason")
+    return refuted(
+        claim,
+        "alloy-changed",
+        f"the catalog pins {str(claim.expected)[7:23]}, the file is {ctx.alloy.alloy_hash}",
+        found=found,
+        method="sha256",
+        remedy="fetch the pinned revision, or pin the new file with a stated reason",
+    )
 
 
 def check_file(claim: Claim, ctx: Context) -> Outcome:
@@ -40,49 +45,93 @@ def _from_metadata(claim: Claim, ctx: Context, expected: str, missing: EvidenceM
         stated = ctx.files.attested(claim.params["path"])
     except EvidenceMissingError as error:
         return not_checked(str(error), method="host-metadata")
+    except EvidenceMismatchError as error:
+        return refuted(
+            claim,
+            "file-absent",
+            str(error),
+            method="host-metadata",
+            remedy="publish the file, or take it out of fileHashes",
+        )
     if stated is None or stated.sha256 is None:
         return not_checked(str(missing), method="host-metadata")
     return _compare(claim, expected, claim.params["size"], stated.sha256, stated.size, stated.source)
 
 
-def _compare(claim: Claim, expected: str, size: int | None, found: str, found_size: int | None,
-             source: str) -> Outcome:
+def _compare(
+    claim: Claim, expected: str, size: int | None, found: str, found_size: int | None, source: str
+) -> Outcome:
     digests = ((claim.params["path"], found),)
     if found != expected:
-        return refuted(claim, "digest-differs", f"claimed {expected[:16]}…, found {found[:16]}… ({source})",
-                       found=found, method=f"sha256/{source}", digests=digests,
-                       remedy="the file is not the attested one: fetch it again, or correct the card")
+        return refuted(
+            claim,
+            "digest-differs",
+            f"claimed {expected[:16]}…, found {found[:16]}… ({source})",
+            found=found,
+            method=f"sha256/{source}",
+            digests=digests,
+            remedy="the file is not the attested one: fetch it again, or correct the card",
+        )
     if size is not None and found_size is not None and size != found_size:
-        return refuted(claim, "size-differs", f"claimed {size} bytes, found {found_size} ({source})",
-                       found=found_size, method=f"sha256/{source}", digests=digests,
-                       remedy="correct the size in fileHashes")
-    return verified(f"sha256 and size agree ({source})", found=found, method=f"sha256/{source}", digests=digests)
+        return refuted(
+            claim,
+            "size-differs",
+            f"claimed {size} bytes, found {found_size} ({source})",
+            found=found_size,
+            method=f"sha256/{source}",
+            digests=digests,
+            remedy="correct the size in fileHashes",
+        )
+    return verified(
+        f"sha256 and size agree ({source})", found=found, method=f"sha256/{source}", digests=digests
+    )
 
 
 def check_model_hash(claim: Claim, ctx: Context) -> Outcome:
     """modelHash recomposes from fileHashes."""
     files = ctx.value("/results/integrity/fileHashes")
     if claim.expected is None or not files:
-        return unverifiable(claim, "no-weight-hashes", "the card attests no weights by fileHashes and modelHash",
-                            remedy="publish fileHashes and modelHash")
+        return unverifiable(
+            claim,
+            "no-weight-hashes",
+            "the card attests no weights by fileHashes and modelHash",
+            remedy="publish fileHashes and modelHash",
+        )
     from verifier.evidence.hashing import model_hash
 
-    found = model_hash(files)
+    try:
+        found = model_hash(files)
+    except DocumentError as error:
+        return refuted(claim, "malformed-hash", f"fileHashes cannot be composed: {error}")
     if found == claim.expected:
         return verified(f"recomposes from {len(files)} file hashes", found=found, method="modelHash/1")
-    return refuted(claim, "model-hash-differs", f"claimed {str(claim.expected)[:23]}…, fileHashes give {found[:23]}…",
-                   found=found, method="modelHash/1", remedy="recompute modelHash: alloy hash DIR")
+    return refuted(
+        claim,
+        "model-hash-differs",
+        f"claimed {str(claim.expected)[:23]}…, fileHashes give {found[:23]}…",
+        found=found,
+        method="modelHash/1",
+        remedy="recompute modelHash: alloy hash DIR",
+    )
 
 
 def check_samples(claim: Claim, ctx: Context) -> Outcome:
     """A samples file has the digest that the card states."""
     path = ctx.value(claim.params["path"])
     if not isinstance(path, str):
-        return unverifiable(claim, "samples-not-published", "a digest is stated, but no samples file",
-                            remedy="publish the samples and name them in samplesPath")
+        return unverifiable(
+            claim,
+            "samples-not-published",
+            "a digest is stated, but no samples file",
+            remedy="publish the samples and name them in samplesPath",
+        )
     if claim.expected is None:
-        return unverifiable(claim, "samples-without-digest", f"{path} is published without a digest",
-                            remedy="state the sha256 of the samples file")
+        return unverifiable(
+            claim,
+            "samples-without-digest",
+            f"{path} is published without a digest",
+            remedy="state the sha256 of the samples file",
+        )
     return _check_small(claim, ctx, path, "samples-differ")
 
 
@@ -97,11 +146,18 @@ def _check_small(claim: Claim, ctx: Context, path: str, code: str) -> Outcome:
     except EvidenceMissingError as error:
         return not_checked(str(error), method="sha256")
     if found == expected:
-        return verified(f"{path} hashes as claimed", found="sha256:" + found, method="sha256",
-                        digests=((path, found),))
-    return refuted(claim, code, f"claimed {expected[:16]}…, {path} is {found[:16]}…", found="sha256:" + found,
-                   method="sha256", digests=((path, found),),
-                   remedy="the file is not the attested one: fetch it again, or correct the card")
+        return verified(
+            f"{path} hashes as claimed", found="sha256:" + found, method="sha256", digests=((path, found),)
+        )
+    return refuted(
+        claim,
+        code,
+        f"claimed {expected[:16]}…, {path} is {found[:16]}…",
+        found="sha256:" + found,
+        method="sha256",
+        digests=((path, found),),
+        remedy="the file is not the attested one: fetch it again, or correct the card",
+    )
 
 
 def check_card(claim: Claim, ctx: Context) -> Outcome:
@@ -111,8 +167,12 @@ def check_card(claim: Claim, ctx: Context) -> Outcome:
 
 def check_external(claim: Claim, ctx: Context) -> Outcome:
     """A digest of something that is not part of the artifact."""
-    return unverifiable(claim, "not-published", "what this digest is about is not published with the card",
-                        remedy="publish the program, or name the public release that it is")
+    return unverifiable(
+        claim,
+        "not-published",
+        "what this digest is about is not published with the card",
+        remedy="publish the program, or name the public release that it is",
+    )
 
 
 def check_dataset(claim: Claim, ctx: Context) -> Outcome:
@@ -120,15 +180,20 @@ def check_dataset(claim: Claim, ctx: Context) -> Outcome:
     expected = hex_digest(claim.expected)
     name = claim.params["name"]
     if expected is None:
-        return unverifiable(claim, "dataset-not-pinned", f"data set {name} is not pinned by a digest",
-                            remedy="state the sha256 of the data set")
+        return unverifiable(
+            claim,
+            "dataset-not-pinned",
+            f"data set {name} is not pinned by a digest",
+            remedy="state the sha256 of the data set",
+        )
     from verifier.runners import registry
 
     for benchmark in registry.names():
         pin = registry.get(benchmark).dataset
         if pin.sha256 == expected:
-            return verified(f"equals the pinned data set of {benchmark}", found=claim.expected,
-                            method="dataset-pin")
+            return verified(
+                f"equals the pinned data set of {benchmark}", found=claim.expected, method="dataset-pin"
+            )
     return _file_or_missing(claim, ctx, name, expected)
 
 
@@ -144,8 +209,13 @@ def _compare_digest(claim: Claim, local: Path, ctx: Context, expected: str) -> O
     found = ctx.digest(local)
     if found == expected:
         return verified("hashes as claimed", found="sha256:" + found, method="sha256")
-    return refuted(claim, "corpus-differs", f"claimed {expected[:16]}…, found {found[:16]}…",
-                   found="sha256:" + found, method="sha256")
+    return refuted(
+        claim,
+        "corpus-differs",
+        f"claimed {expected[:16]}…, found {found[:16]}…",
+        found="sha256:" + found,
+        method="sha256",
+    )
 
 
 def check_corpus(claim: Claim, ctx: Context) -> Outcome:
@@ -153,12 +223,18 @@ def check_corpus(claim: Claim, ctx: Context) -> Outcome:
     stated = ctx.value(claim.params["digest"]) or _listed_digest(claim, ctx)
     expected = hex_digest(stated)
     if expected is None:
-        return unverifiable(claim, "corpus-without-digest", f"corpus {str(claim.expected)[:60]!r} has no digest",
-                            remedy="state its sha256, so that the recipe can be redone")
+        return unverifiable(
+            claim,
+            "corpus-without-digest",
+            f"corpus {str(claim.expected)[:60]!r} has no digest",
+            remedy="state its sha256, so that the recipe can be redone",
+        )
     path = ctx.value(claim.params["file"])
     if not isinstance(path, str):
-        return not_checked(f"pinned as {expected[:16]}…, but the card does not say where the corpus is",
-                           found="sha256:" + expected)
+        return not_checked(
+            f"pinned as {expected[:16]}…, but the card does not say where the corpus is",
+            found="sha256:" + expected,
+        )
     return _file_or_missing(claim, ctx, path, expected)
 
 
@@ -173,14 +249,19 @@ def check_parent(claim: Claim, ctx: Context) -> Outcome:
     """The chain link names the parent's alloy by its hash."""
     repo = claim.params["repo"]
     if claim.expected is None:
-        return unverifiable(claim, "no-parent-hash", f"the link to {repo} carries no alloy hash",
-                            remedy="state the sha256 of the parent's alloy")
+        return unverifiable(
+            claim,
+            "no-parent-hash",
+            f"the link to {repo} carries no alloy hash",
+            remedy="state the sha256 of the parent's alloy",
+        )
     expected = hex_digest(claim.expected)
     if expected is None:
         return refuted(claim, "malformed-hash", "the parent hash is not a sha256", found=claim.expected)
     if not isinstance(repo, str):
-        return unverifiable(claim, "no-parent", "a parent hash without a parent repository",
-                            remedy="state derivedFrom.repo")
+        return unverifiable(
+            claim, "no-parent", "a parent hash without a parent repository", remedy="state derivedFrom.repo"
+        )
     try:
         known = ctx.parent(repo)
     except EvidenceMissingError as error:
@@ -189,6 +270,11 @@ def check_parent(claim: Claim, ctx: Context) -> Outcome:
         return verified(f"is the alloy of {repo}", found="sha256:" + expected, method="sha256")
     if not known:
         return not_checked(f"the alloy of {repo} is not at hand: add it to the catalog or go online")
-    return refuted(claim, "parent-differs", f"claimed {expected[:16]}…, the alloy of {repo} is"
-                   f" {known[0][:16]}…", found="sha256:" + known[0], method="sha256",
-                   remedy="derive again from the published parent")
+    return refuted(
+        claim,
+        "parent-differs",
+        f"claimed {expected[:16]}…, the alloy of {repo} is {known[0][:16]}…",
+        found="sha256:" + known[0],
+        method="sha256",
+        remedy="derive again from the published parent",
+    )

@@ -53,8 +53,13 @@ def check_parameters(claim: Claim, ctx: Context) -> Outcome:
     if not problems:
         return verified("all parameters in range", found="valid", method="parameter-rules")
     text = "; ".join(f"{p.pointer}: {p.message}" for p in problems)
-    return refuted(claim, "bad-parameter", text, found=problems[0].found,
-                   remedy=f"expected {problems[0].expected} at {problems[0].pointer}")
+    return refuted(
+        claim,
+        "bad-parameter",
+        text,
+        found=problems[0].found,
+        remedy=f"expected {problems[0].expected} at {problems[0].pointer}",
+    )
 
 
 def check_positive(claim: Claim, ctx: Context) -> Outcome:
@@ -67,12 +72,21 @@ def check_positive(claim: Claim, ctx: Context) -> Outcome:
 def check_hash_form(claim: Claim, ctx: Context) -> Outcome:
     """A field for a hash holds a sha256. A placeholder is not a hash, whatever it says."""
     if claim.expected is None:
-        return unverifiable(claim, "hash-absent", "the field for a hash is null",
-                            remedy="publish the sha256 of what this field is about")
+        return unverifiable(
+            claim,
+            "hash-absent",
+            "the field for a hash is null",
+            remedy="publish the sha256 of what this field is about",
+        )
     if hex_digest(claim.expected) is None:
         shown = str(claim.expected)[:60]
-        return refuted(claim, "malformed-hash", f"expected sha256:<64 hex digits>, found {shown!r}",
-                       found=shown, remedy="publish the real sha256, or leave the field out")
+        return refuted(
+            claim,
+            "malformed-hash",
+            f"expected sha256:<64 hex digits>, found {shown!r}",
+            found=shown,
+            remedy="publish the real sha256, or leave the field out",
+        )
     return verified("a well-formed sha256", found=claim.expected, method="form")
 
 
@@ -84,9 +98,13 @@ def check_equal(claim: Claim, ctx: Context) -> Outcome:
     same = claim.expected == other and isinstance(claim.expected, bool) == isinstance(other, bool)
     if same:
         return verified(f"equals {claim.params['other']}", found=other, method="equality")
-    return refuted(claim, "contradiction", f"claimed {claim.expected}, but {claim.params['other']} says {other}",
-                   found=other if not isinstance(other, dict | list) else str(other)[:60],
-                   remedy="make the two places agree")
+    return refuted(
+        claim,
+        "contradiction",
+        f"claimed {claim.expected}, but {claim.params['other']} says {other}",
+        found=other if not isinstance(other, dict | list) else str(other)[:60],
+        remedy="make the two places agree",
+    )
 
 
 def check_at_most(claim: Claim, ctx: Context) -> Outcome:
@@ -96,8 +114,12 @@ def check_at_most(claim: Claim, ctx: Context) -> Outcome:
         return refuted(claim, "not-a-number", "expected two numbers", found=str(bound)[:40])
     if claim.expected <= bound:
         return verified(f"{claim.expected} <= {bound}", found=bound)
-    return refuted(claim, "out-of-order", f"claimed {claim.expected}, above {bound} at {claim.params['bound']}",
-                   found=bound)
+    return refuted(
+        claim,
+        "out-of-order",
+        f"claimed {claim.expected}, above {bound} at {claim.params['bound']}",
+        found=bound,
+    )
 
 
 def check_within(claim: Claim, ctx: Context) -> Outcome:
@@ -125,10 +147,15 @@ def check_receipt(claim: Claim, ctx: Context) -> Outcome:
     for name, digest in forms.items():
         if digest == claimed:
             return verified(f"hash of the {name}", found="sha256:" + digest, method=f"receipt/{name}")
-    return refuted(claim, "stale-receipt", f"the receipt names {claimed[:16]}, but the file is"
-                   f" {ctx.alloy.alloy_hash}, and no known form without the receipt matches either",
-                   found="sha256:" + ctx.alloy.sha256, method="receipt/" + "+".join(forms),
-                   remedy="issue the receipt again for the published file")
+    return refuted(
+        claim,
+        "stale-receipt",
+        f"the receipt names {claimed[:16]}, but the file is"
+        f" {ctx.alloy.alloy_hash}, and no known form without the receipt matches either",
+        found="sha256:" + ctx.alloy.sha256,
+        method="receipt/" + "+".join(forms),
+        remedy="issue the receipt again for the published file",
+    )
 
 
 def _receipt_forms(ctx: Context) -> list[tuple[str, str]]:
@@ -143,9 +170,12 @@ def _receipt_forms(ctx: Context) -> list[tuple[str, str]]:
     bare = {k: v for k, v in ctx.alloy.document.items() if k != "receipt"}
     indented = serialise(bare)
     compact = json.dumps(json.loads(indented), separators=(",", ":"), sort_keys=True, ensure_ascii=False)
-    return [("file", ctx.alloy.sha256), ("document without receipt, indent 2", digest(indented.rstrip("\n"))),
-            ("document without receipt, indent 2, newline", digest(indented)),
-            ("document without receipt, sorted and compact", digest(compact))]
+    return [
+        ("file", ctx.alloy.sha256),
+        ("document without receipt, indent 2", digest(indented.rstrip("\n"))),
+        ("document without receipt, indent 2, newline", digest(indented)),
+        ("document without receipt, sorted and compact", digest(compact)),
+    ]
 
 
 def check_verify_url(claim: Claim, ctx: Context) -> Outcome:
@@ -156,21 +186,30 @@ def check_verify_url(claim: Claim, ctx: Context) -> Outcome:
         return unverifiable(claim, "hash-absent", "the receipt names no alloy hash", remedy="add alloyHash")
     if fragment == named[:16]:
         return verified("the link carries the receipt's alloy hash", found=fragment)
-    return refuted(claim, "contradiction", f"the link carries {fragment[:40]!r}, the receipt {named[:16]}",
-                   found=named[:16])
+    return refuted(
+        claim,
+        "contradiction",
+        f"the link carries {fragment[:40]!r}, the receipt {named[:16]}",
+        found=named[:16],
+    )
 
 
 def check_publication(claim: Claim, ctx: Context) -> Outcome:
     """The receipt's URL is the repository that the artifact lies in."""
     repo = claim.params["repo"]
     if repo is None:
-        return not_checked("which repository the artifact was taken from is not known; verify it by its"
-                           " repository id or catalog name")
+        return not_checked(
+            "which repository the artifact was taken from is not known; verify it by its"
+            " repository id or catalog name"
+        )
     path = re.sub(r"^https?://[^/]+/", "", str(claim.expected)).strip("/")
     if path == repo:
         return verified(f"names {repo}", found=repo)
-    return not_checked(f"the receipt names {path[:80]}, the artifact lies in {repo}: only the Hub can say whether"
-                       " one was renamed to the other", found=repo)
+    return not_checked(
+        f"the receipt names {path[:80]}, the artifact lies in {repo}: only the Hub can say whether"
+        " one was renamed to the other",
+        found=repo,
+    )
 
 
 def check_not_before(claim: Claim, ctx: Context) -> Outcome:
@@ -181,8 +220,12 @@ def check_not_before(claim: Claim, ctx: Context) -> Outcome:
         return refuted(claim, "malformed-time", f"expected ISO 8601 times with an offset: {error}")
     if given >= earlier:
         return verified("in order", found=earlier.isoformat())
-    return refuted(claim, "out-of-order", f"{given.isoformat()} is before {earlier.isoformat()}",
-                   found=earlier.isoformat())
+    return refuted(
+        claim,
+        "out-of-order",
+        f"{given.isoformat()} is before {earlier.isoformat()}",
+        found=earlier.isoformat(),
+    )
 
 
 def _moment(value: JSON) -> datetime:
@@ -197,11 +240,19 @@ def check_quant_output(claim: Claim, ctx: Context) -> Outcome:
     found = claim.params["found"]
     if found:
         return verified(f"attested as {', '.join(found)}", found=", ".join(found))
-    return unverifiable(claim, "output-without-hash", f"no attested file is a {claim.expected} output",
-                        remedy="add the file to fileHashes, or drop the type from the recipe")
+    return unverifiable(
+        claim,
+        "output-without-hash",
+        f"no attested file is a {claim.expected} output",
+        remedy="add the file to fileHashes, or drop the type from the recipe",
+    )
 
 
 def check_nothing_claimed(claim: Claim, ctx: Context) -> Outcome:
     """An empty set of claims is never a pass."""
-    return unverifiable(claim, "nothing-claimed", "the card states nothing for this tier",
-                        remedy="publish hashes, samples or scores")
+    return unverifiable(
+        claim,
+        "nothing-claimed",
+        "the card states nothing for this tier",
+        remedy="publish hashes, samples or scores",
+    )

@@ -10,39 +10,41 @@ from verifier.verdicts import Outcome
 
 Check = Callable[[Claim, Context], Outcome]
 
-CHECKS: Mapping[str, Check] = MappingProxyType({
-    # tier 1
-    "architecture": recipe.check_architecture,
-    "dispatch": recipe.check_dispatch,
-    "parameters": recipe.check_parameters,
-    "positive": recipe.check_positive,
-    "hash-form": recipe.check_hash_form,
-    "equal": recipe.check_equal,
-    "at-most": recipe.check_at_most,
-    "within-tolerance": recipe.check_within,
-    "receipt-hash": recipe.check_receipt,
-    "verify-url": recipe.check_verify_url,
-    "publication": recipe.check_publication,
-    "not-before": recipe.check_not_before,
-    "quant-output": recipe.check_quant_output,
-    "nothing-claimed": recipe.check_nothing_claimed,
-    "reachable": arithmetic.check_reachable,
-    "size-gb": arithmetic.check_size,
-    **dict.fromkeys(arithmetic.RULES, arithmetic.check_derived),
-    # tier 3
-    "alloy-digest": bytes.check_alloy_digest,
-    "file-digest": bytes.check_file,
-    "model-hash": bytes.check_model_hash,
-    "samples-digest": bytes.check_samples,
-    "card-digest": bytes.check_card,
-    "external-digest": bytes.check_external,
-    "dataset-digest": bytes.check_dataset,
-    "corpus-digest": bytes.check_corpus,
-    "parent-hash": bytes.check_parent,
-    # tier 4
-    "score": scores.check_score,
-    "perplexity": scores.check_perplexity,
-    "pending": scores.check_pending,
-    "cited": scores.check_cited,
-    "device-run": scores.check_device,
-})
+CHECKS: Mapping[str, Check] = MappingProxyType(
+    {
+        # tier 1
+        "architecture": recipe.check_architecture,
+        "dispatch": recipe.check_dispatch,
+        "parameters": recipe.check_parameters,
+        "positive": recipe.check_positive,
+        "hash-form": recipe.check_hash_form,
+        "equal": recipe.check_equal,
+        "at-most": recipe.check_at_most,
+        "within-tolerance": recipe.check_within,
+        "receipt-hash": recipe.check_receipt,
+        "verify-url": recipe.check_verify_url,
+        "publication": recipe.check_publication,
+        "not-before": recipe.check_not_before,
+        "quant-output": recipe.check_quant_output,
+        "nothing-claimed": recipe.check_nothing_claimed,
+        "reachable": arithmetic.check_reachable,
+        "size-gb": arithmetic.check_size,
+        **dict.fromkeys(arithmetic.RULES, arithmetic.check_derived),
+        # tier 3
+        "alloy-digest": bytes.check_alloy_digest,
+        "file-digest": bytes.check_file,
+        "model-hash": bytes.check_model_hash,
+        "samples-digest": bytes.check_samples,
+        "card-digest": bytes.check_card,
+        "external-digest": bytes.check_external,
+        "dataset-digest": bytes.check_dataset,
+        "corpus-digest": bytes.check_corpus,
+        "parent-hash": bytes.check_parent,
+        # tier 4
+        "score": scores.check_score,
+        "perplexity": scores.check_perplexity,
+        "pending": scores.check_pending,
+        "cited": scores.check_cited,
+        "device-run": scores.check_device,
+    }
+)

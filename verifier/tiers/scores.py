@@ -29,12 +29,18 @@ def check_score(claim: Claim, ctx: Context) -> Outcome:
         return refuted(claim, "not-a-number", "expected a score")
     samples = _value(ctx, claim.params["samples"])
     if not isinstance(samples, str):
-        return unverifiable(claim, "score-without-samples", "no samples are published for this score",
-                            remedy="publish the per-problem samples and their sha256")
+        return unverifiable(
+            claim,
+            "score-without-samples",
+            "no samples are published for this score",
+            remedy="publish the per-problem samples and their sha256",
+        )
     runner = registry.find(claim.params["benchmark"])
     if runner is None:
-        return not_checked(f"no runner is registered for {claim.params['benchmark']!r};"
-                           f" registered: {', '.join(registry.names())}")
+        return not_checked(
+            f"no runner is registered for {claim.params['benchmark']!r};"
+            f" registered: {', '.join(registry.names())}"
+        )
     try:
         path = ctx.files.open(samples)
     except (EvidenceMissingError, EvidenceMismatchError) as error:
@@ -64,8 +70,10 @@ def _attestation(claim: Claim, ctx: Context, path: Path, samples: str) -> str | 
     found = ctx.digest(path)
     if found == expected:
         return None
-    return (f"{samples} at hand is {found[:16]}…, not the attested {expected[:16]}…:"
-            " a score of other samples would say nothing")
+    return (
+        f"{samples} at hand is {found[:16]}…, not the attested {expected[:16]}…:"
+        " a score of other samples would say nothing"
+    )
 
 
 def unit(value: JSON) -> int:
@@ -78,24 +86,40 @@ def compare(claim: Claim, result: ScoreResult) -> Outcome:
     """Compare a claimed score with a judged samples file."""
     scale = unit(claim.expected)
     open_ = result.undecided + len(result.missing)
-    possible = Interval(Decimal(scale * result.passed) / result.total,
-                        Decimal(scale * (result.passed + open_)) / result.total)
+    possible = Interval(
+        Decimal(scale * result.passed) / result.total, Decimal(scale * (result.passed + open_)) / result.total
+    )
     found = round(float(possible.low), 2 if scale == 100 else 4)
     method = f"{result.benchmark}/{result.judge.get('name', 'judge')}-{result.judge.get('version', '?')}"
     digests = (("samples", result.samples_sha256), ("dataset", str(result.judge.get("dataset", ""))))
     text = f"{result.passed} of {result.total} confirmed"
     given = published(claim.expected)
     if not given.meets(possible):
-        outcome = refuted(claim, "score-differs", f"claimed {claim.expected}, the judge gives {possible} ({text})",
-                          found=found, method=method, digests=digests,
-                          remedy="publish the score of these samples, or the samples of this score")
+        outcome = refuted(
+            claim,
+            "score-differs",
+            f"claimed {claim.expected}, the judge gives {possible} ({text})",
+            found=found,
+            method=method,
+            digests=digests,
+            remedy="publish the score of these samples, or the samples of this score",
+        )
     elif result.missing:
-        outcome = unverifiable(claim, "partial-samples", f"{result.answered} of {result.total} problems are"
-                               f" answered ({text}); a partial file proves no full score",
-                               remedy="publish samples of every problem", found=found)
+        outcome = unverifiable(
+            claim,
+            "partial-samples",
+            f"{result.answered} of {result.total} problems are"
+            f" answered ({text}); a partial file proves no full score",
+            remedy="publish samples of every problem",
+            found=found,
+        )
     elif result.undecided:
-        outcome = not_checked(f"{text}, {result.undecided} undecided on this machine: {possible} remain possible",
-                              found=str(possible), method=method, digests=digests)
+        outcome = not_checked(
+            f"{text}, {result.undecided} undecided on this machine: {possible} remain possible",
+            found=str(possible),
+            method=method,
+            digests=digests,
+        )
     else:
         outcome = verified(f"{text}: {possible}", found=found, method=method, digests=digests)
     return _with_notes(outcome, claim, result)
@@ -103,38 +127,76 @@ def compare(claim: Claim, result: ScoreResult) -> Outcome:
 
 def _with_notes(outcome: Outcome, claim: Claim, result: ScoreResult) -> Outcome:
     notes = [
-        _note(claim, "judge-fooled", Severity.ERROR, task, "the official judge passes it, the isolated one does"
-              f" not: {r.note or r.isolated}", r.isolated)
-        for task, r in result.tasks.items() if r.official == "pass" and r.confirmed is False
+        _note(
+            claim,
+            "judge-fooled",
+            Severity.ERROR,
+            task,
+            f"the official judge passes it, the isolated one does not: {r.note or r.isolated}",
+            r.isolated,
+        )
+        for task, r in result.tasks.items()
+        if r.official == "pass" and r.confirmed is False
     ]
     notes += [
-        _note(claim, "judge-defect", Severity.NOTE, task, f"the released judge says {r.official},"
-              f" the fixed one would say {r.fixed}", r.fixed)
-        for task, r in result.tasks.items() if r.fixed is not None and r.fixed != r.official
+        _note(
+            claim,
+            "judge-defect",
+            Severity.NOTE,
+            task,
+            f"the released judge says {r.official}, the fixed one would say {r.fixed}",
+            r.fixed,
+        )
+        for task, r in result.tasks.items()
+        if r.fixed is not None and r.fixed != r.official
     ]
     for code, tasks in (("extra-samples", result.extra), ("duplicate-samples", result.duplicate)):
         if tasks:
-            notes.append(_note(claim, code, Severity.WARNING, ", ".join(tasks[:5]),
-                               f"{len(tasks)} task(s)", len(tasks)))
-    return Outcome(verdict=outcome.verdict, reason=outcome.reason, found=outcome.found, method=outcome.method,
-                   digests=outcome.digests, findings=outcome.findings + tuple(notes))
+            notes.append(
+                _note(
+                    claim, code, Severity.WARNING, ", ".join(tasks[:5]), f"{len(tasks)} task(s)", len(tasks)
+                )
+            )
+    return Outcome(
+        verdict=outcome.verdict,
+        reason=outcome.reason,
+        found=outcome.found,
+        method=outcome.method,
+        digests=outcome.digests,
+        findings=outcome.findings + tuple(notes),
+    )
 
 
 def _note(claim: Claim, code: str, severity: Severity, task: str, message: str, found: JSON) -> Finding:
-    return Finding(code=code, severity=severity, pointer=claim.pointer, message=f"{task}: {message}",
-                   claimed=claim.expected, found=found, claim_id=claim.id)
+    return Finding(
+        code=code,
+        severity=severity,
+        pointer=claim.pointer,
+        message=f"{task}: {message}",
+        claimed=claim.expected,
+        found=found,
+        claim_id=claim.id,
+    )
 
 
 def check_perplexity(claim: Claim, ctx: Context) -> Outcome:
     """A perplexity needs the corpus and a run of the model."""
-    return unverifiable(claim, "score-without-samples", "no per-token log is published for this perplexity",
-                        remedy="publish the corpus digest and the evaluation log")
+    return unverifiable(
+        claim,
+        "score-without-samples",
+        "no per-token log is published for this perplexity",
+        remedy="publish the corpus digest and the evaluation log",
+    )
 
 
 def check_pending(claim: Claim, ctx: Context) -> Outcome:
     """A benchmark that was left pending is not a result."""
-    return unverifiable(claim, "benchmark-pending", f"no result is given ({str(claim.expected)[:40]})",
-                        remedy="publish score and samples, or drop the benchmark")
+    return unverifiable(
+        claim,
+        "benchmark-pending",
+        f"no result is given ({str(claim.expected)[:40]})",
+        remedy="publish score and samples, or drop the benchmark",
+    )
 
 
 def check_cited(claim: Claim, ctx: Context) -> Outcome:
@@ -147,14 +209,28 @@ def check_device(claim: Claim, ctx: Context) -> Outcome:
     where = claim.pointer.rpartition("/")[0]
     device = ctx.value(where)
     if device.get("verified") is False:
-        return unverifiable(claim, "device-not-verified", "the card itself lists this device as not verified",
-                            remedy="run it there and publish the log, or drop the device")
+        return unverifiable(
+            claim,
+            "device-not-verified",
+            "the card itself lists this device as not verified",
+            remedy="run it there and publish the log, or drop the device",
+        )
     memory, size = _memory_gb(device), _weights_gb(ctx, device.get("format"))
     if memory is not None and size is not None and size > memory:
-        return unverifiable(claim, "device-too-small", f"the attested weights hold {size:.1f} GB, the device"
-                            f" {memory} GB", remedy="say how it was run", found=round(float(size), 1))
-    return unverifiable(claim, "device-without-log", "no log of a run on this device is published",
-                        remedy="publish the log", severity=Severity.NOTE)
+        return unverifiable(
+            claim,
+            "device-too-small",
+            f"the attested weights hold {size:.1f} GB, the device {memory} GB",
+            remedy="say how it was run",
+            found=round(float(size), 1),
+        )
+    return unverifiable(
+        claim,
+        "device-without-log",
+        "no log of a run on this device is published",
+        remedy="publish the log",
+        severity=Severity.NOTE,
+    )
 
 
 def _memory_gb(device: dict[str, JSON]) -> Decimal | None:
