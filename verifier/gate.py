@@ -28,6 +28,7 @@ from verifier.gate_entry import (
     read_lock,
     same_expectation,
     shown,
+    stored,
     verdict_changes,
 )
 from verifier.report.model import ArtifactReport
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from verifier.engine import Options
 
 WHICH = ("published", "reference")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}")
 _BLOB = re.compile(r"[0-9a-f]{64}")
 _REASON = 'append a sentence to the entry\'s "reasons" that says why, in the same change'
 
@@ -57,6 +58,7 @@ class EntryChange:
         expected: reviewed verdicts on the new side.
         previous: reviewed verdicts on the base side.
         lock: the new side's lock entry.
+        pairs: keys of ``report.scores`` that answer the same benchmark: (base model's, artifact's).
     """
 
     name: str
@@ -69,6 +71,7 @@ class EntryChange:
     expected: Mapping[str, Mapping[str, JSON]] | None = None
     previous: Mapping[str, Mapping[str, JSON]] | None = None
     lock: Lock | None = None
+    pairs: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,7 +278,35 @@ def _measured(change: EntryChange, tiers: frozenset[int], options: "Options") ->
         problems.append(Problem(code="expected-verdicts-missing", message=message, remedy=remedy))
     else:
         problems += _unexpected(change.expected, report, change.lock, tiers)
-    return replace(change, report=report, problems=tuple(problems))
+    pairs = _pairs(change.lock, report, options)
+    return replace(change, report=report, problems=tuple(problems), pairs=pairs)
+
+
+def _pairs(lock: Lock, report: ArtifactReport, options: "Options") -> tuple[tuple[str, str], ...]:
+    """Which scored samples files of the alloy answer the same benchmark, the base model's first."""
+    if not report.scores:
+        return ()
+    from verifier.alloy.parse import get, load
+    from verifier.evidence.store import open_store
+    from verifier.runners import registry
+
+    role, (sha256, size) = next(iter(lock.pins.items()))
+    alloy = load(
+        open_store(options.offline).fetch(
+            repo=lock.repo,
+            revision=lock.revision,
+            path=role.removeprefix("alloy:"),
+            sha256=sha256,
+            size=size,
+        )
+    )
+    found = []
+    for item in get(alloy.document, "/results/benchmarks") or ():
+        runner = registry.find(item["name"])
+        if runner is not None:
+            base, own = (f"{runner.name}:{item.get(key)}" for key in ("baseSamplesPath", "samplesPath"))
+            found += [(base, own)] if base in report.scores and own in report.scores else []
+    return tuple(found)
 
 
 def _stale(lock: Lock, report: ArtifactReport) -> list[Problem]:
@@ -287,7 +318,7 @@ def _stale(lock: Lock, report: ArtifactReport) -> list[Problem]:
         if facts is None:
             message = f"{claim.id}: expected the claim in the lock entry, found none"
             problems.append(Problem(code="lock-stale", message=message, remedy="run alloy pin again"))
-        elif facts["pointer"] != claim.pointer or plain(facts["claimed"]) != plain(claim.expected):
+        elif facts["pointer"] != claim.pointer or stored(facts["claimed"]) != stored(claim.expected):
             message = (
                 f"{claim.id}: expected {shown(claim.expected)} as the alloy says at {claim.pointer}, "
                 f"found {shown(facts['claimed'])} at {facts['pointer']}"

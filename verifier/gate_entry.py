@@ -253,6 +253,11 @@ def shown(value: JSON) -> str:
     return _short(json.dumps(value, default=exact))
 
 
+def stored(value: JSON) -> str:
+    """A claimed value as a lock entry keeps it: fractions as the nearest double."""
+    return json.dumps(value, default=exact, sort_keys=True)
+
+
 def exact(value: object) -> JSON:
     """What ``json.dumps`` writes for a value that JSON does not know."""
     return float(value) if isinstance(value, Decimal) else str(value)

@@ -55,7 +55,7 @@ def _entry(entry: EntryChange) -> Iterator[str]:
         yield "\n" + ", ".join(f"{n} {v.value}" for v, n in entry.report.counts().items()) + "."
         yield from _scores(entry, entry.report)
         yield from _refuted(entry.report)
-        yield from _problems_flipped(entry.report)
+        yield from _problems_flipped(entry, entry.report)
         yield from _verdicts_flipped(entry)
 
 
@@ -80,8 +80,8 @@ def _refuted(report: ArtifactReport) -> Iterator[str]:
         yield f"| {name} | {where} | {claimed} | {found} | {why} |"
 
 
-def _problems_flipped(report: ArtifactReport) -> Iterator[str]:
-    for base, student in sample_pairs(report):
+def _problems_flipped(entry: EntryChange, report: ArtifactReport) -> Iterator[str]:
+    for base, student in entry.pairs:
         lost, gained = flips(report.scores[base], report.scores[student])
         yield f"\n### Problems that flipped from {code(base)} to {code(student)}\n"
         yield f"- lost ({len(lost)}): {_listed(lost)}"
@@ -111,29 +111,6 @@ def flips(
     both = [t for t in before if t in after]
     status = {t: (before[t].get("confirmed"), after[t].get("confirmed")) for t in both}
     return [t for t in both if status[t] == (True, False)], [t for t in both if status[t] == (False, True)]
-
-
-def sample_pairs(report: ArtifactReport) -> list[tuple[str, str]]:
-    """(base samples, student samples) that answer the same benchmark, both scored."""
-    students: dict[str, str] = {}
-    bases: dict[str, str] = {}
-    for checked in report.checked:
-        found = _scored(checked, report)
-        if found is not None:
-            benchmark, side, path = found
-            (bases if side == "base" else students)[benchmark] = path
-    pairs = dict.fromkeys((bases[b], students[b]) for b in bases if b in students)
-    return list(pairs)
-
-
-def _scored(checked: Checked, report: ArtifactReport) -> tuple[str, str, str] | None:
-    params = checked.claim.params
-    path, benchmark = params.get("samples"), params.get("benchmark")
-    if not isinstance(path, str) or not isinstance(benchmark, str) or path not in report.scores:
-        return None
-    key = checked.claim.pointer.rsplit("/", 1)[-1]
-    side = {"baseScore": "base", "score": "student"}.get(key)
-    return None if side is None else (benchmark, side, path)
 
 
 def verdict_flips(entry: EntryChange) -> Iterator[tuple[str, str, str]]:
@@ -183,7 +160,6 @@ def as_json(result: GateResult) -> str:
 
 def _entry_json(entry: EntryChange) -> dict[str, Any]:
     report = entry.report
-    pairs = sample_pairs(report) if report else []
     return {
         "name": entry.name,
         "catalog": entry.catalog,
@@ -197,7 +173,7 @@ def _entry_json(entry: EntryChange) -> dict[str, Any]:
         ],
         "counts": {v.value: n for v, n in report.counts().items()} if report else None,
         "scores": [_score_json(c) for c in report.checked if c.claim.tier is Tier.SCORES] if report else [],
-        "flipped": [_flip_json(report, *pair) for pair in pairs] if report else [],
+        "flipped": [_flip_json(report, *pair) for pair in entry.pairs] if report else [],
         "verdicts_flipped": [{"claim": c, "before": b, "now": n} for c, b, n in verdict_flips(entry)],
     }
 

@@ -15,7 +15,8 @@ from verifier.alloy.parse import escape, get, serialise
 WEIRD: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 2**31, 2**63, 2**64, -(2**63), 10**60, 0.1, -0.0, 1e300, 5e-324,
     "", " ", "\x00", "\x1b[31m", "<script>alert(1)</script>", "[link](x)", "[bold]", "..", "../../etc/passwd",
-    "/etc/passwd", "a/../b", "C:\\x", "file:///etc/passwd", "%s%n", "{0.__class__}", "sha256:", "sha256:" + "0" * 64,
+    "/etc/passwd", "a/../b", "C:\\x", "file:///etc/passwd", "%s%n", "{0.__class__}", "sha256:",
+    "sha256:" + "0" * 64,
     "0" * 64, "NaN", "Infinity", "1e999", "9" * 40, "\u202e", "\U0001f600", "a" * 300, "x" * 5000,
     [], {}, [[]], [None], {"": None}, {"type": None}, [1, "2", 3.5], {"__proto__": {}}, {"sha256": 1},
 )  # fmt: skip

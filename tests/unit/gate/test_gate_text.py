@@ -40,8 +40,8 @@ REPORT = ArtifactReport(
         score("baseScore", "b.jsonl", Decimal("75.0"), Decimal("75.0")),
     ),
     scores={
-        "s.jsonl": tasks(T0=True, T1=False, T2=True, T3=None),
-        "b.jsonl": tasks(T0=True, T1=True, T2=False, T3=True),
+        "alloybench:s.jsonl": tasks(T0=True, T1=False, T2=True, T3=None),
+        "alloybench:b.jsonl": tasks(T0=True, T1=True, T2=False, T3=True),
     },
 )
 CHANGE = EntryChange(
@@ -50,6 +50,7 @@ CHANGE = EntryChange(
     path="catalog/reference/tiny.lock.json",
     kind="changed",
     report=REPORT,
+    pairs=(("alloybench:b.jsonl", "alloybench:s.jsonl"),),
     lock=read_lock(json.dumps(LOCK, indent=1).encode(), "tiny.lock.json"),
     previous={"tiny-score": {"verdict": "VERIFIED"}, "tiny-baseScore": {"verdict": "VERIFIED"}},
     expected={"tiny-score": {"verdict": "REFUTED"}},
@@ -105,7 +106,9 @@ def test_json_says_the_same():
         "recomputed": 50.0,
         "verdict": "REFUTED",
     }
-    assert entry["flipped"] == [{"base": "b.jsonl", "student": "s.jsonl", "lost": ["T1"], "gained": ["T2"]}]
+    assert entry["flipped"] == [
+        {"base": "alloybench:b.jsonl", "student": "alloybench:s.jsonl", "lost": ["T1"], "gained": ["T2"]}
+    ]
     assert entry["problems"][0]["line"] > 1
 
 
