@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -172,7 +172,7 @@ def _open(target: Target, store: EvidenceStore, stack: ExitStack) -> tuple[Alloy
 def _context(alloy: Alloy, files: Files, store: EvidenceStore, options: Options) -> Context:
     from verifier.evidence.hashing import sha256_file
 
-    @lru_cache(maxsize=None)
+    @cache
     def score(benchmark: str, samples: Path) -> ScoreResult:
         from verifier.runners import registry
 

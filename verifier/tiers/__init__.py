@@ -1,0 +1,1 @@
+"""Checks: claim + evidence -> verdict, one module a tier."""
