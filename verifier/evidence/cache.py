@@ -70,6 +70,7 @@ class Cache:
     """
 
     def __init__(self, root: Path, *, read_only: bool = False) -> None:
+        """Name the folder; nothing is touched yet."""
         self.root = Path(root)
         self.read_only = read_only
 

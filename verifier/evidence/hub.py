@@ -5,6 +5,7 @@ that are not the pinned ones, :class:`~verifier.errors.EvidenceMismatchError`); 
 The client library is imported on first use.
 """
 
+import importlib
 import inspect
 import os
 import re
@@ -20,7 +21,8 @@ from verifier.evidence.hashing import Progress
 from verifier.evidence.paths import check_relative, check_repo, check_revision, is_digest
 
 if TYPE_CHECKING:
-    from huggingface_hub import HfApi
+    from huggingface_hub import HfApi, HfFileMetadata, ModelInfo
+    from huggingface_hub.hf_api import RepoSibling
 
 TIMEOUT_SECONDS = 20.0
 """How long one request may stay without an answer."""
@@ -84,6 +86,7 @@ class HubClient:
         retries: int = RETRIES,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        """Remember where to ask; no request is made yet."""
         self.endpoint = (endpoint or os.environ.get("HF_ENDPOINT") or "").rstrip("/") or None
         self._token = token
         self._timeout = timeout
@@ -108,7 +111,7 @@ class HubClient:
 
         Raises:
             DocumentError: malformed id or revision.
-            EvidenceMissingError: the Hub does not tell, or lists something that cannot be a file of a repository.
+            EvidenceMissingError: the Hub does not tell, or lists what cannot be a repository's file.
         """
         what = _subject(repo, revision)
         siblings = getattr(self._info(repo, revision, files=True), "siblings", None)
@@ -148,8 +151,8 @@ class HubClient:
     ) -> Path:
         """Download one file under ``dest_dir`` and return where it lies.
 
-        The metadata are asked first, so that a file of another size or LFS digest than the pinned one is refused
-        before its bytes travel. The bytes themselves are for the caller to hash.
+        The metadata are asked first, so that a file of another size or LFS digest than the pinned one is
+        refused before its bytes travel. The bytes themselves are for the caller to hash.
 
         Args:
             repo: ``owner/name``.
@@ -172,7 +175,7 @@ class HubClient:
 
         def fetch() -> Path:
             from huggingface_hub import hf_hub_download
-            from huggingface_hub.utils import disable_progress_bars
+            from huggingface_hub.utils.tqdm import disable_progress_bars
 
             extra: dict[str, Any] = {}
             if "tqdm_class" in inspect.signature(hf_hub_download).parameters:
@@ -199,7 +202,7 @@ class HubClient:
     ) -> int | None:
         what = f"{path} of {_subject(repo, revision)}"
 
-        def head() -> Any:
+        def head() -> "HfFileMetadata":
             from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
             url = hf_hub_url(repo, path, revision=revision, endpoint=self.endpoint)
@@ -226,8 +229,8 @@ class HubClient:
             )
         return size if size is not None else announced
 
-    def _info(self, repo: str, revision: str | None, *, files: bool) -> Any:
-        def ask() -> Any:
+    def _info(self, repo: str, revision: str | None, *, files: bool) -> "ModelInfo":
+        def ask() -> "ModelInfo":
             return self._api().model_info(
                 repo, revision=revision, files_metadata=files, timeout=self._timeout
             )
@@ -287,7 +290,7 @@ def _odd_answer(what: str, expected: str, found: object) -> EvidenceMissingError
     )
 
 
-def _remote_file(item: Any, what: str) -> RemoteFile:
+def _remote_file(item: "RepoSibling", what: str) -> RemoteFile:
     path, size, lfs = item.rfilename, item.size, item.lfs
     try:
         check_relative(path)
@@ -301,32 +304,30 @@ def _remote_file(item: Any, what: str) -> RemoteFile:
     return RemoteFile(path=path, size=size, sha256=sha256)
 
 
-def _guard(path: str, size: int | None, on_progress: Progress | None) -> type[Any]:
+def _guard(path: str, size: int | None, on_progress: Progress | None) -> type[object]:
     """A silent progress bar class for the client that counts what arrives.
 
     A server that cuts every answer short and ignores ranges makes the client start over for ever; after
     three times the file's size it is stopped.
     """
-    from tqdm import tqdm
-
+    bar: type[object] = importlib.import_module("tqdm").tqdm
     limit = None if size is None else 3 * size + _SLACK_BYTES
-    received = 0
+    counts = {"received": 0, "position": 0}
 
-    class Guard(tqdm):  # type: ignore[type-arg]
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            kwargs["disable"] = True
-            kwargs.pop("name", None)
-            super().__init__(*args, **kwargs)
-            self._position = int(kwargs.get("initial") or 0)
+    def start(self: object, *args: object, **kwargs: object) -> None:
+        kwargs["disable"] = True
+        kwargs.pop("name", None)
+        bar.__init__(self, *args, **kwargs)
+        initial = kwargs.get("initial")
+        counts["position"] = initial if isinstance(initial, int) else 0
 
-        def update(self, n: float | None = 1) -> bool | None:
-            nonlocal received
-            self._position += int(n or 0)
-            received += max(int(n or 0), 0)
-            if limit is not None and received > limit:
-                raise hub_errors.TooMuchDataError(f"{received} bytes for a file of {size}")
-            if on_progress is not None:
-                on_progress(path, self._position, size if size is not None else self._position)
-            return None
+    def update(self: object, n: float | None = 1) -> None:
+        count = int(n or 0)
+        counts["position"] += count
+        counts["received"] += max(count, 0)
+        if limit is not None and counts["received"] > limit:
+            raise hub_errors.TooMuchDataError(f"{counts['received']} bytes for a file of {size}")
+        if on_progress is not None:
+            on_progress(path, counts["position"], counts["position"] if size is None else size)
 
-    return Guard
+    return type("Guard", (bar,), {"__init__": start, "update": update})

@@ -1,4 +1,4 @@
-"""Where evidence lies on this machine: cache, seeds, mirror. The only module here that reads the environment."""
+"""Where evidence lies on this machine, as the environment says: cache, seeds, mirror."""
 
 import os
 import sys

@@ -34,6 +34,7 @@ class EvidenceStore:
     def __init__(
         self, cache: Cache, seeds: Sequence[Cache], mirror: Path | None, hub: HubClient | None
     ) -> None:
+        """Name the sources; none is touched yet."""
         self.cache = cache
         self.seeds = tuple(seeds)
         self.mirror = mirror
@@ -239,7 +240,7 @@ class _Search:
 
 
 def open_store(offline: bool) -> EvidenceStore:
-    """The store that the environment describes (``ALLOY_CACHE``, ``ALLOY_MIRROR``, ``HF_ENDPOINT``, ``HF_TOKEN``).
+    """The store that ``ALLOY_CACHE``, ``ALLOY_MIRROR``, ``HF_ENDPOINT`` and ``HF_TOKEN`` describe.
 
     Args:
         offline: never ask the network.
