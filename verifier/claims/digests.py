@@ -97,13 +97,16 @@ def _add_corpora(slate: Slate) -> None:
 
 
 def _add_corpus(slate: Slate, where: str, key: str) -> None:
-    name = slate.value(f"{where}/{key}")
+    """The claim's value is the corpus's digest, not its name, which publishers write as prose."""
+    name, digest = slate.value(f"{where}/{key}"), f"{where}/{key}Sha256"
+    listed = [d.get("hash") for d in slate.value("/results/integrity/datasets") or () if d.get("name") == name]
     slate.add(
         f"corpus-{where[1:]}-{key}",
         Tier.BYTES,
         "corpus-digest",
         f"{where}/{key}",
         f"Corpus {name[:60]} is pinned by a digest.",
-        inputs=(f"{where}/{key}Sha256", f"{where}/{key}File", "/results/integrity/datasets"),
-        params={"digest": f"{where}/{key}Sha256", "file": f"{where}/{key}File"},
+        inputs=(digest, f"{where}/{key}File", "/results/integrity/datasets"),
+        params={"file": f"{where}/{key}File"},
+        expected=slate.value(digest) or (listed[0] if listed else None),
     )

@@ -9,6 +9,9 @@ from verifier.claims.model import Claim
 from verifier.verdicts import JSON, Tier
 
 
+_AT_POINTER: JSON = object()
+
+
 def slug(text: str) -> str:
     """A claim id's part: letters, digits, ``_``, ``.``, ``+`` and ``-`` only, at most 80 characters."""
     return re.sub(r"[^A-Za-z0-9_.+]+", "-", text).strip("-")[:80] or "unnamed"
@@ -46,7 +49,7 @@ class Slate:
         *,
         inputs: tuple[str, ...] = (),
         params: Mapping[str, JSON] | None = None,
-        expected: JSON = None,
+        expected: JSON = _AT_POINTER,
     ) -> None:
         """Add one claim; its expected value is read at ``pointer`` unless given."""
         wanted = f"{self.artifact}-{slug(name)}"
@@ -63,6 +66,6 @@ class Slate:
                 statement=statement,
                 inputs=inputs,
                 params=params or {},
-                expected=self.value(pointer) if expected is None else expected,
+                expected=self.value(pointer) if expected is _AT_POINTER else expected,
             )
         )
