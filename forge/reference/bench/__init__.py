@@ -1,0 +1,1 @@
+"""AlloyBench: sixteen small problems in the HumanEval+ format, and samples of known quality."""

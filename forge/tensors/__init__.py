@@ -1,0 +1,1 @@
+"""Tensors on disk and in memory, as bytes. No numpy, no torch."""
