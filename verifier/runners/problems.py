@@ -3,8 +3,6 @@
 ``evalplus.data`` imports a stack of half a gigabyte, and reads whatever file it is given without limits.
 """
 
-# ruff: noqa: ANN401 - arguments of a problem can be anything that JSON and the rules below give
-
 import gzip
 import json
 import math
