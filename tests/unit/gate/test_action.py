@@ -19,7 +19,8 @@ from verifier.report.json import dumps
 ROOT = Path(__file__).parents[3]
 ACTION = ROOT / ".github" / "actions" / "alloy-gate" / "action.yml"
 ENTRIES = Catalog(ROOT / "catalog").entries("reference")
-FIRST, SECOND = (e.name for e in ENTRIES[:2])
+NAMES = tuple(e.name for e in ENTRIES)
+FIRST, SECOND = NAMES[0], NAMES[-1]
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,8 @@ class Runner:
         (self.reference / "verdicts").mkdir(parents=True)
         (self.repo / "catalog" / "published").mkdir()
         (self.repo / "pyproject.toml").write_text("")
+        for name in set(NAMES) - {SECOND}:  # The others are there for parent links.
+            shutil.copy(ROOT / "catalog" / "reference" / f"{name}.lock.json", self.lock(name))
         self.add(FIRST)
         commit(self.repo, "base")
         git(self.repo, "switch", "-q", "-c", "change")
