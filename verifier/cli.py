@@ -130,9 +130,12 @@ class _Version(argparse.Action):
         super().__init__(option_strings, dest, nargs=0, help="show the version and exit")
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object, **__: object) -> None:
-        import verifier
+        from importlib.metadata import PackageNotFoundError, version
 
-        print(f"alloy {verifier.__version__}")
+        try:
+            print(f"alloy {version('alloy-verifier')}")
+        except PackageNotFoundError:
+            print("alloy, version unknown: run from a checkout that is not installed")
         parser.exit(0)
 
 

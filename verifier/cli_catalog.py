@@ -35,7 +35,10 @@ def add_parsers(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
     )
     pin.add_argument("target", metavar="TARGET", help="a folder, a Hub repository id, or a catalog name")
     pin.add_argument("--catalog", required=True, choices=_CATALOGS, help="which catalog")
-    pin.add_argument("--reason", metavar="TEXT", help="why pins change; kept in the entry")
+    pin.add_argument("--reason", metavar="TEXT", default="", help="why pins change; kept in the entry")
+    pin.add_argument("--name", help="name of the entry (default: that of the target)")
+    pin.add_argument("--repo", metavar="OWNER/NAME", help="Hub repository that a folder's files belong to")
+    pin.add_argument("--offline", action="store_true", help="never ask the Hub; use cache and mirror only")
     catalog = add_command(
         subparsers,
         "catalog",
@@ -43,7 +46,8 @@ def add_parsers(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
         description=(
             "Check that every catalog entry is well-formed and agrees with its evidence: the alloy is the\n"
             "pinned one and makes the claims on record, samples are the pinned ones, reviewed verdicts\n"
-            "cover the claims. Exit codes: 1 something disagrees, 3 with --strict evidence is not at hand, else 0."
+            "cover the claims.\n\n"
+            "exit codes: 1 something disagrees, 3 with --strict some evidence is missing, 0 else"
         ),
         examples=("alloy catalog check", "alloy catalog check --catalog reference --offline --strict"),
     )
@@ -59,14 +63,22 @@ def run_pin(args: argparse.Namespace) -> int:
     """Run ``alloy pin``.
 
     Raises:
-        UsageError: no such target.
+        UsageError: no such target, or pins change without a reason.
         DocumentError: the target's alloy is unreadable.
         EvidenceMissingError: a file that is to be pinned cannot be had.
     """
     from verifier.catalog import Catalog
-    from verifier.engine import pin
+    from verifier.pinning import pin
 
-    entry = pin(args.target, Catalog.find(), args.catalog, args.reason)
+    entry = pin(
+        args.target,
+        Catalog.find(),
+        args.catalog,
+        args.reason,
+        name=args.name,
+        repo=args.repo,
+        offline=args.offline,
+    )
     print(
         f"pinned {clean(entry.name)}: alloy {entry.alloy.sha256[:16]}, {len(entry.files)} files, "
         f"{len(entry.claims)} claims"

@@ -18,7 +18,7 @@ from verifier.report.explain import meaning
 from verifier.report.text import clean, value
 
 if TYPE_CHECKING:
-    from verifier.engine import Target
+    from verifier.targets import Target
     from verifier.report.model import Checked
 
 _LONG = 1000
@@ -57,7 +57,7 @@ def run_explain(args: argparse.Namespace) -> int:
         artifact = verify_target(target, tiers, check_options(args, on_progress), frozenset({args.claim}))
     checked = next((c for c in artifact.checked if c.claim.id == args.claim), None)
     if checked is None:
-        raise _unknown(args.claim, [c.claim.id for c in artifact.checked])
+        raise _unknown(args.claim, _ids(target))
     print(explanation(checked))
     report = Report(artifacts=(artifact,), environment={})
     return exit_code(report, strict=False, tiers=tiers)
@@ -99,10 +99,18 @@ def _find(claim_id: str, targets: "list[Target]") -> "tuple[Target, int | None]"
     raise _unknown(claim_id, ids)
 
 
+def _ids(target: "Target") -> list[str]:
+    """Return all claim ids of an artifact on disk; none of one on the Hub, to spare a second download."""
+    from verifier.alloy.parse import load
+    from verifier.claims.extract import extract
+
+    return [c.id for c in extract(load(target.path), target.name)] if target.path else []
+
+
 def _unknown(claim_id: str, ids: list[str]) -> UsageError:
     close = difflib.get_close_matches(claim_id[:300], ids, n=5, cutoff=0.5)
     near = "; close ones are " + ", ".join(clean(c) for c in close) if close else ""
     return UsageError(
-        f"unknown claim: expected the id of one of {len(ids)} claims, found {clean(claim_id)!r}{near}",
+        f"unknown claim: expected the id of one of {len(ids)} claims, found {clean(claim_id)}{near}",
         remedy="alloy verify -v lists the ids of all claims.",
     )

@@ -54,7 +54,7 @@ def run_score(args: argparse.Namespace) -> int:
         JudgeError: the judge broke.
         SandboxError: too few sandbox layers work here.
     """
-    from verifier.evidence.locations import default_cache_dir
+    from verifier.evidence.store import open_store
     from verifier.runners import registry
 
     runner = registry.get(args.benchmark)
@@ -63,13 +63,14 @@ def run_score(args: argparse.Namespace) -> int:
     if missing := runner.unavailable():
         raise UsageError(f"benchmark {runner.name} cannot be run here: {missing}")
     check_writable(args.json)
-    dataset = _dataset(args, runner.dataset)
+    store = open_store(args.offline)
+    dataset = _given(args.dataset, runner.dataset) if args.dataset else store.fetch_dataset(runner.dataset)
     with progress(quiet=args.json == "-") as on_progress:
         result = runner.score(
             args.samples,
             dataset=dataset,
             jobs=args.jobs,
-            cache_dir=default_cache_dir() / "scores",
+            cache_dir=store.cache.root,
             unsafe_no_sandbox=args.unsafe_no_sandbox,
             on_progress=on_progress,
         )
@@ -123,14 +124,9 @@ def sentence(result: "ScoreResult") -> str:
     return f"{name}: {result.passed} of {result.total} problems confirmed{open_}, so there is no pass@1"
 
 
-def _dataset(args: argparse.Namespace, pin: "DatasetPin") -> Path:
-    if args.dataset is None:
-        from verifier.evidence.store import open_store
-
-        return open_store(args.offline).fetch_dataset(pin)
+def _given(path: Path, pin: "DatasetPin") -> Path:
     from verifier.evidence.hashing import sha256_file
 
-    path: Path = args.dataset
     if not path.is_file():
         raise UsageError(f"dataset: expected a file, found nothing readable at {clean(path)}")
     found = sha256_file(path)

@@ -11,7 +11,7 @@ expected one that no longer holds fail. With ``--no-expected`` the raw verdicts 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
@@ -90,8 +90,9 @@ class Session:
         from verifier.engine import Options, resolve, verify_target
 
         # One job a worker: with -n the workers themselves are the parallelism.
-        jobs = {"jobs": 1} if hasattr(self.config, "workerinput") else {}
-        options = Options(offline=self.config.getoption("alloy_offline"), **jobs)
+        options = Options(offline=self.config.getoption("alloy_offline"))
+        if hasattr(self.config, "workerinput"):
+            options = replace(options, jobs=1)
         try:
             (target,) = resolve([name], options)
             only = frozenset(self.cases.get(name, {}).get(tier, ()))

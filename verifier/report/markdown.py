@@ -34,7 +34,7 @@ def code(text: str) -> str:
 def summary(report: Report) -> str:
     """Return counts per artifact, then every claim that was refuted or whose check broke."""
     lines = [
-        "| artifact | " + " | ".join(v.value for v in Verdict) + " | verified |",
+        "| artifact | " + " | ".join(v.value for v in Verdict) + " | share |",
         "| --- |" + " ---: |" * (len(Verdict) + 1),
         *(_row(artifact) for artifact in report.artifacts),
     ]

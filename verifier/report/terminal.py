@@ -70,7 +70,7 @@ def _summary(report: Report) -> "Table":
     table.add_column("alloy hash", no_wrap=True)
     for verdict in Verdict:
         table.add_column(verdict.value, justify="right", no_wrap=True)
-    table.add_column("verified", justify="right", no_wrap=True)
+    table.add_column("share", justify="right", no_wrap=True)
     for artifact in report.artifacts:
         counts = artifact.counts()
         cells = [Text(str(counts[v]), style=STYLES[v] if counts[v] else "dim") for v in Verdict]
