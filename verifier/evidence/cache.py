@@ -293,16 +293,14 @@ class Cache:
 
     def _leftovers(self, *, remove: bool) -> list[Path]:
         folder = self.root / "tmp"
-        found = []
-        for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-            if path.suffix == ".d":
-                if not path.with_suffix("").exists():
-                    found.append(path)
-                    if remove:
-                        shutil.rmtree(path, ignore_errors=True)
-            elif _abandoned(path, remove=remove):
-                found.append(path)
-        return found
+        paths = sorted(folder.iterdir()) if folder.is_dir() else []
+        # A folder's owner makes its file first and removes it last: a folder alone has no owner.
+        orphans = [path for path in paths if path.suffix == ".d" and path.with_suffix("") not in paths]
+        if remove:
+            for orphan in orphans:
+                shutil.rmtree(orphan, ignore_errors=True)
+        dead = [path for path in paths if path.suffix != ".d" and _abandoned(path, remove=remove)]
+        return sorted(dead + orphans)
 
 
 def _abandoned(path: Path, *, remove: bool) -> bool:

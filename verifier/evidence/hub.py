@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from verifier.errors import AlloyError, DocumentError, EvidenceMismatchError, EvidenceMissingError
+from verifier.errors import DocumentError, EvidenceMismatchError, EvidenceMissingError
 from verifier.evidence import hub_errors
 from verifier.evidence.hashing import Progress
 from verifier.evidence.paths import check_relative, check_repo, check_revision, is_digest
@@ -28,7 +28,10 @@ TIMEOUT_SECONDS = 20.0
 """How long one request may stay without an answer."""
 
 RETRIES = 3
-"""Further attempts after a transient failure of a metadata request; downloads have the client's own five."""
+"""Further attempts after a transient failure of a metadata request."""
+
+DOWNLOAD_RETRIES = 1
+"""Further attempts after a download was cut, each resumed; newer clients have made five of their own by then."""
 
 MAX_WAIT_SECONDS = 60.0
 """Longest wait that a server may impose by ``Retry-After``; beyond it, giving up is the better answer."""
@@ -195,7 +198,7 @@ class HubClient:
                 )
             )
 
-        return self._translated(what, fetch)
+        return self._asked(what, fetch, retries=min(self._retries, DOWNLOAD_RETRIES))
 
     def _announced_size(
         self, repo: str, revision: str | None, path: str, *, size: int | None, sha256: str | None
@@ -242,30 +245,24 @@ class HubClient:
 
         return HfApi(endpoint=self.endpoint, token=self._token)
 
-    def _asked(self, what: str, call: Callable[[], T]) -> T:
-        """The answer to a metadata request; asks again after a transient failure.
+    def _asked(self, what: str, call: Callable[[], T], *, retries: int | None = None) -> T:
+        """The answer to a request; asked again after a transient failure.
 
-        The client itself retries downloads and paged listings, but neither of the two requests made here.
+        The client itself retries paged listings and, in its newer versions, downloads, but neither of the
+        two metadata requests made here.
         """
-        for attempt in range(self._retries + 1):
+        left = self._retries if retries is None else retries
+        attempt = 0
+        while True:
             try:
                 return call()
             except Exception as error:
                 # Anything may come out of a third-party client fed with a stranger's answer.
                 wait = _wait(error, attempt)
-                if attempt == self._retries or wait is None:
+                if attempt == left or wait is None:
                     raise hub_errors.translate(error, what) from error
             self._sleep(wait)
-        raise EvidenceMissingError(f"{what}: expected at least one attempt, found {self._retries} retries")
-
-    @staticmethod
-    def _translated(what: str, call: Callable[[], T]) -> T:
-        try:
-            return call()
-        except AlloyError:
-            raise
-        except Exception as error:
-            raise hub_errors.translate(error, what) from error
+            attempt += 1
 
 
 def _wait(error: Exception, attempt: int) -> float | None:

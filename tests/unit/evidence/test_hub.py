@@ -2,6 +2,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+
 from tests.hubserver import HubServer
 from verifier.errors import AlloyError, DocumentError, EvidenceMismatchError, EvidenceMissingError
 from verifier.evidence.hub import HubClient, RemoteFile, is_alloy_name
