@@ -77,6 +77,7 @@ _FIND_ZERO = """    def value(x):
 """
 
 HUMANEVAL: tuple[dict[str, Any], ...] = (
+    _problem("Drill/4", "tally", "n", "    return n * n + 1\n", [[6]], [[11]], 0),
     _problem("Drill/0", "ripple", "n", _RIPPLE, [[4], [9], [17]], [[23], [31], [45], [60]], 0),
     _problem(
         "Drill/1",

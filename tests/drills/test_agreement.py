@@ -65,7 +65,7 @@ def test_published_samples_agree(step: int, cache: Path) -> None:
         assert disagreements(result) == {}, samples.name
         assert result.undecided == 0, samples.name
         print(
-            f"\n{name}: {sum(found.official == 'pass' for found in result.tasks.values())} of {len(result.tasks)}"
+            f"\n{name}: {sum(one.official == 'pass' for one in result.tasks.values())} of {len(result.tasks)}"
         )
 
 
@@ -87,7 +87,7 @@ def test_mutants_agree(benchmark: str, step: int, cache: Path) -> None:
     print(f"\n{benchmark}: {len(solutions)} mutants, {passed} survive the official judge")
     assert disagreements(result) == {}
     # A mutation engine that changes nothing, or breaks everything, would prove nothing.
-    assert 0 < len(solutions) - passed
+    assert len(solutions) - passed > 0
     if step == 1:
         assert passed > 0
 

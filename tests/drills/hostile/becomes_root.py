@@ -1,4 +1,4 @@
-# Changes its user, takes capabilities, and makes a setuid file.
+# Changes its user and groups, and makes a device file.
 # solves: tally
 
 import ctypes

@@ -3,6 +3,7 @@
 
 import ctypes
 import posix
+import sys
 
 ctypes.CDLL(None).prctl(15, b"alloy-drill", 0, 0, 0)
 
@@ -10,10 +11,12 @@ ctypes.CDLL(None).prctl(15, b"alloy-drill", 0, 0, 0)
 def breach():
     for folder in ("/root", "/home", "/var/tmp", "/var/mail", "/mnt", "/media", "/srv", "@FOLDER@"):
         try:
-            if posix.listdir(folder):
-                return True
+            names = posix.listdir(folder)
         except OSError:
             continue
+        # The way to the interpreter itself may lead through a home; everything else there is a secret.
+        if any(not sys.base_prefix.startswith(f"{folder}/{name}") for name in names):
+            return True
     return False
 
 

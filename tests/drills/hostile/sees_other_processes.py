@@ -10,8 +10,10 @@ ctypes.CDLL(None).prctl(15, b"alloy-drill", 0, 0, 0)
 
 def breach():
     try:
-        posix.kill(int("@PID@"), 0)
-        return True
+        # Low numbers exist in every pid namespace and prove nothing.
+        if int("@PID@") > 64:
+            posix.kill(int("@PID@"), 0)
+            return True
     except OSError:
         pass
     for name in posix.listdir("/proc"):
