@@ -4,6 +4,8 @@ Canonical solutions, published samples, and mutants of the canonical solutions. 
 every twelfth task; ``pytest -m slow tests/drills/test_agreement.py`` takes them all.
 """
 
+import contextlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,6 +92,32 @@ def test_mutants_agree(benchmark: str, step: int, cache: Path) -> None:
     assert len(solutions) - passed > 0
     if step == 1:
         assert passed > 0
+
+
+def _mutants_of_file(samples: Path, step: int) -> Iterator[tuple[str, str]]:
+    problems = published.problems("humaneval_plus")
+    for line in samples.read_text(encoding="utf-8").splitlines()[::step]:
+        record = json.loads(line)
+        task = record["task_id"]
+        code = record.get("solution") or problems[task].prompt + record["completion"]
+        with contextlib.suppress(SyntaxError):  # some published samples are no Python at all
+            mutant = mutants.mutate(code, seed=f"{samples.name} {task}")
+            if mutant is not None:
+                yield task, mutant
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_mutants_of_published_samples_agree(step: int, cache: Path) -> None:
+    for number, samples in enumerate(published.published_samples()):
+        solutions = dict(_mutants_of_file(samples, step * 2 if step > 1 else step))
+        written = published.write(cache / f"mp-{number}-{step}.jsonl", solutions)
+        result = published.score("humaneval_plus", written, cache)
+        passed = sum(found.official == "pass" for found in result.tasks.values())
+        print(
+            f"\n{samples.parts[-4]}/{samples.name}: {len(solutions)} mutants, {passed} survive the official judge"
+        )
+        assert disagreements(result) == {}
+        assert len(solutions) - passed > 0
 
 
 def test_a_mutant_is_the_same_in_every_run() -> None:

@@ -1,4 +1,4 @@
-# Honest-looking frames of the isolated judge, one for each input that it finds, all holding zero; then the end.
+# Fake frames of the isolated judge, one for each input that it finds, all holding zero; then it leaves.
 # solves: ripple
 import os
 import struct
