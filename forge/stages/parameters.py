@@ -14,6 +14,7 @@ from forge.stages.rules import (
     Check,
     boolean,
     count,
+    count_or_list,
     learning_rate,
     list_of,
     number,
@@ -142,7 +143,7 @@ SPECS: Mapping[str, Spec] = {
         fields={
             "strategy": one_of(vocabulary.EXPERT_STRATEGIES),
             "metric": one_of(vocabulary.EXPERT_METRICS),
-            "keepExpertsPerLayer": count(),
+            "keepExpertsPerLayer": count_or_list,
             "originalExpertsPerLayer": count(),
             "prunePct": _PERCENT,
             "expertsDropped": count(0),

@@ -72,16 +72,24 @@ def source_has_experts(stage: Stage, source: Stage) -> Iterator[Conflict]:
 
 
 def keep_within_original(stage: Stage, source: Stage) -> Iterator[Conflict]:
-    """keep <= original, and no fewer experts stay than each token is routed to."""
+    """keep <= original, no fewer stay than each token is routed to, and a list has one count a layer."""
     keep, original = stage["keepExpertsPerLayer"], stage["originalExpertsPerLayer"]
-    if keep > original:
+    counts = list(keep) if isinstance(keep, list | tuple) else [keep]
+    if max(counts) > original:
         yield Conflict(
             path="keepExpertsPerLayer", expected=f"at most originalExpertsPerLayer ({original})", found=keep
         )
     active = as_number(source.get("numActivatedExperts"))
-    if active is not None and keep < active:
+    if active is not None and min(counts) < active:
         yield Conflict(
             path="keepExpertsPerLayer", expected=f"at least source.numActivatedExperts ({active})", found=keep
+        )
+    layers = as_number(source.get("numLayers"))
+    if isinstance(keep, list | tuple) and layers is not None and len(keep) != layers:
+        yield Conflict(
+            path="keepExpertsPerLayer",
+            expected=f"one count for each of source.numLayers ({layers}) layers",
+            found=keep,
         )
 
 
@@ -159,14 +167,16 @@ def benchmarks_are_named(stage: Stage, source: Stage) -> Iterator[Conflict]:
 
 
 def anchor_is_measured(stage: Stage, source: Stage) -> Iterator[Conflict]:
-    """A calibration anchor names its model; its scores are percentages, its tolerance not negative."""
+    """A calibration anchor names its model; its scores and its tolerance are percentages."""
     anchor = stage.get("calibrationAnchor")
     if anchor is None:
         return
     if not isinstance(anchor, Mapping) or not isinstance(anchor.get("model"), str):
         yield Conflict(path="calibrationAnchor", expected="an object with the anchor's model", found=anchor)
         return
-    for name in ("publishedScore", "measuredScore", "tolerance"):
+    # Where nothing is published there is nothing to be within a tolerance of; a remark may stand there.
+    judged = ("publishedScore", "measuredScore")
+    for name in (*judged, "tolerance") if anchor.get("publishedScore") is not None else judged:
         value = anchor.get(name)
         x = as_number(value)
         if value is not None and (x is None or not 0 <= x <= 100):

@@ -53,6 +53,13 @@ def count(low: int = 1) -> Check:
     return check
 
 
+def count_or_list(value: JSON) -> str | None:
+    """An integer of at least 1, or a list of such integers."""
+    one = count()
+    values = value if isinstance(value, list | tuple) and value else [value]
+    return None if all(one(v) is None for v in values) else "an integer of at least 1, or a list of them"
+
+
 def learning_rate(value: JSON) -> str | None:
     """A number above 0, or a string that spells one (``"2e-4"``)."""
     expected = 'a number above 0, or a string that spells one such as "2e-4"'

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from verifier.errors import UsageError
 
-DTYPE_BYTES: Mapping[str, int] = {"F32": 4, "BF16": 2}
+DTYPE_BYTES: Mapping[str, int] = {"F32": 4, "F16": 2, "BF16": 2}
 """Supported dtypes and their size in bytes."""
 
 
@@ -23,7 +23,7 @@ class Tensor:
 
     Attributes:
         name: its key in the file.
-        dtype: ``"F32"`` or ``"BF16"``.
+        dtype: one of :data:`DTYPE_BYTES`.
         shape: its dimensions.
         data: row-major little-endian bytes.
     """

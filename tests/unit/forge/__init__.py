@@ -1,0 +1,1 @@
+"""Tests of the forge: families, dispatch, stage parameters, tensors."""
