@@ -124,7 +124,7 @@ def verify_target(
             return _without_alloy(target.entry, error, wanted, only)
         pinned = target.entry.alloy.sha256 if target.entry else None
         claims = extract(alloy, target.name, pinned=pinned, repo=target.repo)
-        context = _context(alloy, files, store, options)
+        context = context_for(alloy, files, store, options)
         checked = tuple(
             Checked(claim=c, outcome=decide(c, context)) for c in claims if _asked(c, wanted, only)
         )
@@ -169,7 +169,8 @@ def _open(target: Target, store: EvidenceStore, stack: ExitStack) -> tuple[Alloy
     return load(remote.open(hub.find_alloy(target.repo, revision))), remote
 
 
-def _context(alloy: Alloy, files: Files, store: EvidenceStore, options: Options) -> Context:
+def context_for(alloy: Alloy, files: Files, store: EvidenceStore, options: Options) -> Context:
+    """What the checks of one artifact share."""
     from verifier.evidence.hashing import sha256_file
 
     @cache

@@ -1,0 +1,77 @@
+"""``docs/findings.md``: every refuted or unverifiable claim of the published catalog, from a real run.
+
+Run ``python -m verifier.report.findings > docs/findings.md`` with ``ALLOY_MIRROR`` set.
+"""
+
+import sys
+from collections.abc import Iterator
+
+from verifier.report.model import ArtifactReport, Checked, Report
+from verifier.verdicts import Verdict
+
+HEAD = """# What the published catalog's verification found
+
+For every claim of the published catalog that is refuted or cannot be verified: what was claimed, what was
+found, and how anyone can see it. The judgement is the verifier's alone; publishers' own notes play no part
+in it. This page is made by `python -m verifier.report.findings` from an offline run over a mirror of the
+artifacts as published; weights are not downloaded, so their digests stay NOT_CHECKED until the Hub's
+metadata is asked (`alloy verify NAME` without `--offline`).
+
+See one claim: `alloy explain CLAIM-ID`. See all of an artifact: `alloy verify NAME -v`.
+"""
+
+
+def page(report: Report) -> str:
+    """The whole document as Markdown.
+
+    Args:
+        report: of the published catalog, tiers 1, 3 and 4.
+    """
+    return "\n".join([HEAD, *_summary(report), *(line for a in report.artifacts for line in _artifact(a))])
+
+
+def _summary(report: Report) -> Iterator[str]:
+    yield "| artifact | verified | refuted | unverifiable | not checked |"
+    yield "| --- | ---: | ---: | ---: | ---: |"
+    shown = (Verdict.VERIFIED, Verdict.REFUTED, Verdict.UNVERIFIABLE, Verdict.NOT_CHECKED)
+    for artifact in report.artifacts:
+        counts = artifact.counts()
+        yield f"| {artifact.name} | " + " | ".join(str(counts[v]) for v in shown) + " |"
+    yield ""
+
+
+def _artifact(artifact: ArtifactReport) -> Iterator[str]:
+    yield f"## {artifact.name}"
+    yield ""
+    yield f"Alloy `{artifact.alloy_hash}`."
+    yield ""
+    for verdict in (Verdict.REFUTED, Verdict.UNVERIFIABLE):
+        rows = [c for c in artifact.checked if c.outcome.verdict is verdict]
+        if rows:
+            yield f"**{verdict.value}**"
+            yield ""
+            yield from (_row(artifact, row) for row in rows)
+            yield ""
+
+
+def _row(artifact: ArtifactReport, row: Checked) -> str:
+    claimed = f"`{str(row.claim.expected)[:80]}`" if row.claim.expected is not None else "nothing"
+    slug = row.claim.id.removeprefix(artifact.name + "-")
+    where = row.claim.pointer or "the file"
+    return f"- `{slug}` at `{where}`: claimed {claimed}; {row.outcome.reason.replace(chr(10), ' ')}"
+
+
+def main() -> int:
+    """Verify the published catalog offline and print the page."""
+    from verifier.engine import Options, verify
+
+    report = verify(None, options=Options(offline=True, catalog="published"))
+    if any(a.alloy_hash is None for a in report.artifacts):
+        print("error: the alloys are not at hand; set ALLOY_MIRROR", file=sys.stderr)
+        return 2
+    print(page(report))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
