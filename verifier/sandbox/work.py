@@ -32,8 +32,10 @@ def preload(kind: str) -> None:
     """Import what every candidate of this kind needs.
 
     Args:
-        kind: ``official`` or ``isolated``.
+        kind: ``official``, ``isolated`` or ``probe`` (needs nothing).
     """
+    if kind == "probe":
+        return
     for name in _COMMON:
         importlib.import_module(name)
     if kind == "official":

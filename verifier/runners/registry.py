@@ -1,0 +1,87 @@
+"""Which benchmarks can be scored, by exact name. A new one is a file and a line in the table."""
+
+import difflib
+import importlib
+from typing import TYPE_CHECKING
+
+from verifier.errors import RegistryError
+
+if TYPE_CHECKING:
+    from verifier.runners.benchmark import BenchmarkRunner
+
+_TABLE: dict[str, str] = {
+    "alloybench": "verifier.runners.alloybench:ALLOYBENCH",
+    "alloybench_plus": "verifier.runners.alloybench:ALLOYBENCH_PLUS",
+    "humaneval": "verifier.runners.humaneval:HUMANEVAL",
+    "humaneval_plus": "verifier.runners.humaneval:HUMANEVAL_PLUS",
+    "mbpp": "verifier.runners.mbpp:MBPP",
+    "mbpp_plus": "verifier.runners.mbpp:MBPP_PLUS",
+}
+"""Exact name -> where its runner is; loaded when it is first asked for."""
+
+_loaded: dict[str, "BenchmarkRunner"] = {}
+
+
+def names() -> tuple[str, ...]:
+    """Exact names of all benchmarks, sorted."""
+    return tuple(sorted({*_TABLE, *_loaded}))
+
+
+def register(runner: "BenchmarkRunner") -> None:
+    """Add a benchmark.
+
+    Args:
+        runner: its name and aliases must be free.
+
+    Raises:
+        RegistryError: a name is taken; nothing was added.
+    """
+    taken = _spellings()
+    for spelling in (runner.name, *runner.aliases):
+        if spelling in taken:
+            raise RegistryError(f"benchmark {spelling!r}: expected a free name, found it taken by {taken[spelling]!r}")
+    _loaded[runner.name] = runner
+
+
+def get(name: str) -> "BenchmarkRunner":
+    """Find a benchmark by its exact name or a declared spelling of it.
+
+    Raises:
+        RegistryError: there is none; the message lists all.
+    """
+    runner = find(name)
+    if runner is None:
+        close = difflib.get_close_matches(name, _spellings(), 1)
+        raise RegistryError(
+            f"benchmark: expected one of {', '.join(names())}, found {name!r}",
+            remedy=f"did you mean {close[0]!r}?" if close else "add a runner and a line to the table in registry.py",
+        )
+    return runner
+
+
+def find(name: str) -> "BenchmarkRunner | None":
+    """Find a benchmark by its exact name or a declared spelling of it; None if there is none."""
+    if name in _TABLE or name in _loaded:
+        return _load(name)
+    exact = _spellings().get(name)
+    return None if exact is None else _load(exact)
+
+
+def _load(name: str) -> "BenchmarkRunner":
+    if name not in _loaded:
+        module, _, attribute = _TABLE[name].partition(":")
+        runner: BenchmarkRunner = getattr(importlib.import_module(module), attribute)
+        if runner.name != name:
+            raise RegistryError(f"benchmark table: expected {_TABLE[name]} to be {name!r}, found {runner.name!r}")
+        _loaded[name] = runner
+    return _loaded[name]
+
+
+def _spellings() -> dict[str, str]:
+    """Every accepted spelling and the exact name that it stands for."""
+    found: dict[str, str] = {}
+    for name in names():
+        for spelling in (name, *_load(name).aliases):
+            if found.setdefault(spelling, name) != name:
+                raise RegistryError(f"benchmark {spelling!r}: expected one owner, found {found[spelling]!r} and {name!r}")
+    return found

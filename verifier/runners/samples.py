@@ -1,0 +1,122 @@
+"""Reading a samples file: one JSON object a line, as evalplus writes and reads them."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from verifier.errors import DocumentError, UsageError
+
+MAX_FILE = 256 << 20
+MAX_LINE = 8 << 20
+MAX_LINES = 200_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One line of a samples file.
+
+    Attributes:
+        task_id: the problem that it answers.
+        code: the complete program.
+    """
+
+    task_id: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Samples:
+    """A samples file, matched against a benchmark.
+
+    Attributes:
+        answers: samples of the benchmark's problems, in the file's order.
+        missing, extra, duplicate: task ids that the file lacks, has beyond the benchmark, or repeats.
+        sha256: digest of the file.
+    """
+
+    answers: tuple[Sample, ...]
+    missing: tuple[str, ...]
+    extra: tuple[str, ...]
+    duplicate: tuple[str, ...]
+    sha256: str
+
+
+def load(path: Path, prompts: Mapping[str, str]) -> Samples:
+    """Read a samples file.
+
+    Args:
+        path: JSONL with ``task_id`` and ``solution``, or ``completion`` (then the prompt goes before it).
+        prompts: prompt by task id of the whole benchmark.
+
+    Raises:
+        UsageError: the file cannot be read.
+        DocumentError: it is too large, or a line is not such an object; the pointer is the line's index.
+    """
+    try:
+        if path.stat().st_size > MAX_FILE:
+            raise DocumentError(f"samples file: expected at most {MAX_FILE} bytes, found {path.stat().st_size}")
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"samples file {path}: expected a readable file, found: {error.strerror}") from error
+    answers: list[Sample] = []
+    counts: Counter[str] = Counter()
+    for number, line in _lines(data):
+        record = _record(number, line)
+        task_id = record["task_id"]
+        counts[task_id] += 1
+        if task_id in prompts:
+            code = record["solution"] if "solution" in record else prompts[task_id] + record["completion"]
+            answers.append(Sample(task_id=task_id, code=code))
+    return Samples(
+        answers=tuple(answers),
+        missing=tuple(task for task in prompts if not counts[task]),
+        extra=tuple(sorted(task for task in counts if task not in prompts)),
+        duplicate=tuple(sorted(task for task, count in counts.items() if count > 1)),
+        sha256=hashlib.sha256(data).hexdigest(),
+    )
+
+
+def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
+    number = 0
+    start = 0
+    while start < len(data):
+        end = data.find(b"\n", start)
+        end = len(data) if end < 0 else end
+        line = data[start:end].strip()
+        start = end + 1
+        number += 1
+        if number > MAX_LINES:
+            raise DocumentError(f"samples file: expected at most {MAX_LINES} lines, found more")
+        if line:
+            yield number, line
+
+
+def _record(number: int, line: bytes) -> dict[str, Any]:
+    def wrong(expected: str, found: str) -> DocumentError:
+        return DocumentError(
+            f"samples line {number}: expected {expected}, found {found}",
+            pointer=f"/{number - 1}",
+            remedy='each line is {"task_id": …, "solution": …} or {"task_id": …, "completion": …}',
+        )
+
+    if len(line) > MAX_LINE:
+        raise wrong(f"at most {MAX_LINE} bytes", str(len(line)))
+    try:
+        record = json.loads(line.decode("utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise wrong("a JSON object in UTF-8", str(error)) from error
+    except (RecursionError, ValueError) as error:
+        raise wrong("a JSON object of moderate depth and numbers", type(error).__name__) from error
+    if not isinstance(record, dict):
+        raise wrong("a JSON object", type(record).__name__)
+    wanted = "solution" if "solution" in record else "completion"
+    for name in ("task_id", wanted):
+        if not isinstance(record.get(name), str):
+            raise wrong(f"a string {name!r}", type(record.get(name)).__name__ if name in record else "none")
+        if any("\ud800" <= character <= "\udfff" for character in record[name]):
+            raise wrong(f"valid text in {name!r}", "half of a surrogate pair")
+    return record

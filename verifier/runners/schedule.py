@@ -1,0 +1,242 @@
+"""Judging many solutions: in parallel first, suspects alone afterwards.
+
+1. Every solution goes to the official judge, ``jobs`` at a time, under a lock that all runs share.
+2. Suspects go there again one by one, under the same lock held alone, so that not even another process of
+   this project disturbs them; ``policy`` says what each answer settles.
+3. Every suite that the official judge passes goes to the isolated judge, ``jobs`` at a time.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from verifier.runners import judges, policy
+from verifier.runners.judges import IsolatedRun, OfficialRun, Suite
+from verifier.runners.locks import locked, quiet_lock
+from verifier.runners.policy import Step
+from verifier.runners.problems import Problem
+from verifier.runners.samples import Sample
+from verifier.runners.truth import Progress, Truth
+from verifier.sandbox.client import Sandbox
+
+WRONG_IN_RELEASE = frozenset({"find_zero"})
+"""Entry points that the released official judge fails whatever the solution (evalplus 0.3.1)."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteResult:
+    """How one solution fared on one suite; the fields are those of ``TaskResult``."""
+
+    official: str
+    isolated: str | None = None
+    confirmed: bool | None = False
+    load_sensitive: bool = False
+    fixed: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What judging needs to know.
+
+    Attributes:
+        dataset: ``humaneval`` or ``mbpp``: whose special rules hold.
+        problems: the benchmark.
+        truth: expected results.
+        official: sandbox with the official judge.
+        isolated: sandbox for the isolated judge.
+        jobs: how many solutions to judge at once.
+    """
+
+    dataset: str
+    problems: Mapping[str, Problem]
+    truth: Truth
+    official: Sandbox
+    isolated: Sandbox
+    jobs: int
+
+    def suites(self, sample: Sample) -> tuple[Suite, ...]:
+        """The suites of a sample's problem."""
+        return self.truth[sample.task_id]
+
+    def ask_official(self, sample: Sample, suites: Sequence[Suite], scale: float = 1.0) -> dict[str, OfficialRun]:
+        """One run of the official judge."""
+        problem = self.problems[sample.task_id]
+        return judges.judge_officially(self.official, self.dataset, problem, suites, sample.code, scale=scale)
+
+    def ask_isolated(self, sample: Sample, suite: Suite) -> IsolatedRun:
+        """One run of the isolated judge."""
+        problem = self.problems[sample.task_id]
+        return judges.judge_in_isolation(self.isolated, self.dataset, problem, suite, sample.code)
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    step: Step
+    sensitive: bool = False
+    note: str = ""
+
+
+def judge(
+    bench: Bench, samples: Sequence[Sample], on_progress: Progress | None = None
+) -> list[dict[str, SuiteResult]]:
+    """Judge solutions.
+
+    Args:
+        bench: judges and truth.
+        samples: what to judge; no two alike.
+        on_progress: told what, how many are done, of how many.
+
+    Returns:
+        For each sample its result by suite name; a suite after one that failed is not run.
+
+    Raises:
+        SandboxError: a sandbox could not be set up.
+    """
+    settled = _official(bench, samples, on_progress)
+    with locked(quiet_lock(), shared=True):
+        results = _each(
+            bench.jobs,
+            list(zip(samples, settled, strict=True)),
+            lambda pair: _confirm(bench, *pair),
+            "isolated judge",
+            on_progress,
+        )
+    return [
+        _settle_isolated(bench, sample, result) for sample, result in zip(samples, results, strict=True)
+    ]
+
+
+def _each(
+    jobs: int, items: Sequence[T], work: Callable[[T], R], what: str, on_progress: Progress | None
+) -> list[R]:
+    results: list[R] = []
+    with ThreadPoolExecutor(max(1, jobs)) as pool:
+        for result in pool.map(work, items):
+            results.append(result)
+            if on_progress:
+                on_progress(what, len(results), len(items))
+    return results
+
+
+def _official(
+    bench: Bench, samples: Sequence[Sample], on_progress: Progress | None
+) -> list[dict[str, _Settled]]:
+    with locked(quiet_lock(), shared=True):
+        runs = _each(
+            bench.jobs, samples, lambda s: bench.ask_official(s, bench.suites(s)), "official judge", on_progress
+        )
+    settled = [{name: _Settled(policy.first(run)) for name, run in answer.items()} for answer in runs]
+    suspects = [i for i, steps in enumerate(settled) if any(s.step is Step.SUSPECT for s in steps.values())]
+    for done, index in enumerate(suspects):
+        settled[index] |= _alone(bench, samples[index], settled[index])
+        if on_progress:
+            on_progress("suspected timeouts, alone", done + 1, len(suspects))
+    return settled
+
+
+def _alone(bench: Bench, sample: Sample, before: Mapping[str, _Settled]) -> dict[str, _Settled]:
+    """Settle the suspect suite of one solution, and those after it."""
+    steps: dict[str, _Settled] = {}
+    for suite in bench.suites(sample):
+        if suite.name in before and before[suite.name].step is not Step.SUSPECT:
+            continue
+        # Held for each suite anew: others may run in between, and nobody waits for the whole list.
+        with locked(quiet_lock()):
+            steps[suite.name] = _suspect(bench, sample, suite)
+        if steps[suite.name].step is not Step.PASS:
+            break
+    return steps
+
+
+def _suspect(bench: Bench, sample: Sample, suite: Suite) -> _Settled:
+    note = ""
+    for _attempt in range(policy.ATTEMPTS):
+        before = _idle_seconds(), time.monotonic()
+        run = bench.ask_official(sample, [suite])[suite.name]
+        step = policy.alone(policy.Alone(run=run, idle_cores=_idle_cores(*before)))
+        if step is not Step.SUSPECT:
+            return _Settled(step, sensitive=step is Step.PASS)
+        second = bench.ask_isolated(sample, suite)
+        step, note = policy.on_a_busy_machine(second), second.note
+        if step is Step.STRETCH:
+            step = policy.stretched(bench.ask_official(sample, [suite], policy.STRETCH)[suite.name])
+        if step is not Step.UNDECIDED:
+            return _Settled(step, sensitive=step is Step.PASS)
+    return _Settled(Step.UNDECIDED, sensitive=True, note=note or "its time is too near the limit on this machine")
+
+
+def _idle_seconds() -> float | None:
+    try:
+        fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()
+    except OSError:
+        return None
+    return (int(fields[4]) + int(fields[5])) / os.sysconf("SC_CLK_TCK")
+
+
+def _idle_cores(idle_before: float | None, began: float) -> float | None:
+    idle = _idle_seconds()
+    if idle is None or idle_before is None:
+        return None
+    return (idle - idle_before) / max(1e-3, time.monotonic() - began)
+
+
+def _confirm(bench: Bench, sample: Sample, settled: Mapping[str, _Settled]) -> dict[str, SuiteResult]:
+    results: dict[str, SuiteResult] = {}
+    for suite in bench.suites(sample):
+        if suite.name not in settled:
+            continue
+        known = settled[suite.name]
+        if known.step is Step.PASS:
+            run = bench.ask_isolated(sample, suite)
+            results[suite.name] = _passed(known, run)
+        elif known.step is Step.UNDECIDED:
+            results[suite.name] = SuiteResult(
+                official="timeout", confirmed=None, load_sensitive=True, note=known.note
+            )
+        else:
+            results[suite.name] = _failed(bench, sample, suite, known)
+    return results
+
+
+def _passed(known: _Settled, run: IsolatedRun) -> SuiteResult:
+    confirmed = policy.isolated_verdict(run)
+    note = "" if confirmed else f"official judge passes it, isolated judge: {run.note or run.status}"
+    return SuiteResult(
+        official="pass", isolated=run.status, confirmed=confirmed, load_sensitive=known.sensitive, note=note
+    )
+
+
+def _failed(bench: Bench, sample: Sample, suite: Suite, known: _Settled) -> SuiteResult:
+    entry_point = bench.problems[sample.task_id].entry_point
+    if bench.dataset != "humaneval" or entry_point not in WRONG_IN_RELEASE:
+        return SuiteResult(official=known.step.value)
+    run = bench.ask_isolated(sample, suite)
+    return SuiteResult(
+        official=known.step.value,
+        isolated=run.status,
+        fixed=run.status,
+        note="evalplus 0.3.1 fails every solution of this problem; `fixed` is the corrected judge's answer",
+    )
+
+
+def _settle_isolated(
+    bench: Bench, sample: Sample, results: Mapping[str, SuiteResult]
+) -> dict[str, SuiteResult]:
+    """An official pass on which the isolated judge ran out of time is run again alone."""
+    settled = dict(results)
+    for suite in bench.suites(sample):
+        result = settled.get(suite.name)
+        if result is None or (result.official, result.isolated) != ("pass", "timeout"):
+            continue
+        with locked(quiet_lock()):
+            run = bench.ask_isolated(sample, suite)
+        settled[suite.name] = _passed(_Settled(Step.PASS, sensitive=run.status == "pass"), run)
+    return settled
