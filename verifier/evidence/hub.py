@@ -31,7 +31,7 @@ RETRIES = 3
 """Further attempts after a transient failure of a metadata request."""
 
 DOWNLOAD_RETRIES = 1
-"""Further attempts after a download was cut, each resumed; newer clients have made five of their own by then."""
+"""Further attempts after a download was cut; newer clients have made five of their own by then."""
 
 MAX_WAIT_SECONDS = 60.0
 """Longest wait that a server may impose by ``Retry-After``; beyond it, giving up is the better answer."""
