@@ -8,17 +8,16 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from verifier.engine import Options, verify
-
 from tests.fuzz import mutate
-from verifier.alloy import parse as alloy_parse
+from verifier.alloy.parse import get, parse, parse_json, serialise
 from verifier.catalog import Catalog, LockEntry
-from verifier.claims import extract
+from verifier.claims.extract import extract
+from verifier.engine import Options, verify
 from verifier.errors import AlloyError
 from verifier.evidence.safetensors_header import parse_header, read_header
 from verifier.evidence.store import open_store
@@ -48,10 +47,10 @@ class Artifact:
 
     def document(self) -> Any:
         """The alloy as JSON."""
-        return alloy_parse.parse(self.alloy.read_bytes()).document
+        return parse(self.alloy.read_bytes()).document
 
 
-@dataclass
+@dataclass(eq=False)
 class Workbench:
     """Seeds and a scratch folder, shared by all cases of one process.
 
@@ -64,7 +63,7 @@ class Workbench:
     tiers: tuple[int, ...] = (1, 3, 4)
     catalog: Catalog = field(default_factory=Catalog.find)
 
-    @property
+    @cached_property
     def entries(self) -> tuple[LockEntry, ...]:
         """The reference catalog."""
         return self.catalog.entries("reference")
@@ -113,17 +112,17 @@ def _link(source: str, target: str) -> None:
 def _mutated(rng: Random, data: bytes) -> bytes:
     if rng.random() < 0.3:
         return mutate.raw(rng, data)
-    return mutate.encode(mutate.document(rng, alloy_parse.parse_json(data, max_bytes=2**24)))
+    return mutate.encode(mutate.document(rng, parse_json(data, max_bytes=2**24)))
 
 
 def fuzz_alloy(bench: Workbench, rng: Random) -> None:
     """Parse, collect claims, and write the document again without a loss."""
     data = _mutated(rng, bench.any_artifact(rng).alloy.read_bytes())
-    alloy = alloy_parse.parse(data)
-    claims = extract.extract(alloy, "fuzz", repo="owner/fuzz")
+    alloy = parse(data)
+    claims = extract(alloy, "fuzz", repo="owner/fuzz")
     if not claims or len({c.id for c in claims}) != len(claims):
         raise ViolationError("no claims, or two with one id")
-    again = alloy_parse.parse(alloy_parse.serialise(alloy.document).encode())
+    again = parse(serialise(alloy.document).encode())
     if again.document != alloy.document:
         raise ViolationError("the document changed on its way through")
 
@@ -173,7 +172,7 @@ def fuzz_header(bench: Workbench, rng: Random) -> None:
 
 def fuzz_samples(bench: Workbench, rng: Random) -> None:
     """Read a samples file."""
-    from verifier.runners.samples import read_samples
+    from verifier.runners import samples
 
     lines = bench.file(rng, "samples").splitlines(keepends=True)
     for _ in range(rng.choice((1, 1, 3))):
@@ -184,7 +183,11 @@ def fuzz_samples(bench: Workbench, rng: Random) -> None:
     data = b"".join(lines)
     path = bench.scratch / "samples.jsonl"
     path.write_bytes(mutate.raw(rng, data) if rng.random() < 0.2 else data)
-    read_samples(path)
+    prompts = {f"AlloyBench/{i}": "" for i in range(16)}
+    found = samples.load(path, prompts)
+    answered = {answer.task_id for answer in found.answers}
+    if answered | set(found.missing) != set(prompts) or answered & set(found.missing):
+        raise ViolationError("answered and missing problems do not add up")
 
 
 def fuzz_folder(bench: Workbench, rng: Random) -> None:
@@ -221,9 +224,9 @@ def _all_verified(report: ArtifactReport) -> bool:
 
 
 def _attested(document: Any, name: str) -> Iterator[str]:
-    alloy = alloy_parse.parse(alloy_parse.serialise(document).encode())
-    for claim in extract.extract(alloy, name):
-        value = alloy_parse.get(document, claim.pointer)
+    alloy = parse(serialise(document).encode())
+    for claim in extract(alloy, name):
+        value = get(document, claim.pointer)
         if claim.pointer and value is not None and not isinstance(value, dict | list):
             yield claim.pointer
 
