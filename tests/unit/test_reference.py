@@ -170,7 +170,9 @@ def test_calibration_decides_which_experts_stay():
 def test_the_derived_artifact_names_its_parents_bytes():
     document, parent = alloy(artifacts.DERIVED_NAME), BUILT[artifacts.DENSE_NAME]
     digest = "sha256:" + hashlib.sha256(parent.alloy).hexdigest()
-    assert document["derivedFrom"]["alloyHash"] == document["results"]["integrity"]["parentAlloyHash"] == digest
+    assert (
+        document["derivedFrom"]["alloyHash"] == document["results"]["integrity"]["parentAlloyHash"] == digest
+    )
     assert document["derivedFrom"]["repo"].endswith("/" + parent.name)
 
 
@@ -210,5 +212,7 @@ def test_recorded_scores_are_what_the_judge_measures(name, scored):
     run = RUNS[name]
     for benchmark, result in scored[name].items():
         assert (result.passed, result.total) == (run.passed[benchmark], len(PROBLEMS)), benchmark
-        wrong = {f"AlloyBench/{i}" for i, q in run.faults.items() if q == "wrong" or benchmark.endswith("plus")}
+        wrong = {
+            f"AlloyBench/{i}" for i, q in run.faults.items() if q == "wrong" or benchmark.endswith("plus")
+        }
         assert {t for t, r in result.tasks.items() if r.confirmed is not True} == wrong
