@@ -19,7 +19,7 @@ NOBODY = 65534
 MIB = 1 << 20
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/localtime")
-SCRATCH = ("/tmp", "/dev/shm")  # noqa: S108 (mount points inside the sandbox)
+SHARED_MEMORY = "/dev/shm"  # noqa: S108 (a mount point inside the sandbox)
 SCRATCH_BYTES = 64 * MIB
 
 _SANDBOX_NAMESPACES = (
@@ -57,7 +57,9 @@ def become_nobody() -> None:
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)
 
 
-def enter(proc: int, new_root: str, readable: tuple[str, ...], hidden: tuple[str, ...]) -> None:
+def enter(
+    proc: int, new_root: str, readable: tuple[str, ...], hidden: tuple[str, ...], scratch: tuple[str, ...]
+) -> None:
     """Give this process a private, read-only root.
 
     Args:
@@ -65,6 +67,7 @@ def enter(proc: int, new_root: str, readable: tuple[str, ...], hidden: tuple[str
         new_root: an empty folder to build the root on.
         readable: folders that stay visible at their own paths.
         hidden: folders below those which become empty.
+        scratch: mount points for what a candidate may write to.
 
     Raises:
         OSError: the kernel refuses a step.
@@ -79,7 +82,7 @@ def enter(proc: int, new_root: str, readable: tuple[str, ...], hidden: tuple[str
     syscalls.mount("tmpfs", new_root, "tmpfs", syscalls.MS_NOSUID, "size=4m,mode=755")
     for path in (*SYSTEM, *DEVICES, *readable):
         _expose(path, new_root)
-    for path in (*SCRATCH, "/proc"):
+    for path in (*scratch, "/proc"):
         Path(new_root + path).mkdir(parents=True, exist_ok=True)
     # The official judge reads the machine's memory size; nothing else of /proc is in reach.
     Path(new_root + "/proc/meminfo").write_bytes(Path("/proc/meminfo").read_bytes())
@@ -108,8 +111,12 @@ def _expose(path: str, new_root: str) -> None:
     syscalls.read_only(str(target))
 
 
-def isolate(proc: int) -> None:
+def isolate(proc: int, scratch: tuple[str, ...]) -> None:
     """Move into fresh namespaces; the next child is alone in its own pid namespace.
+
+    Args:
+        proc: open descriptor of ``/proc``.
+        scratch: where the candidate gets empty memory file systems of its own.
 
     Raises:
         OSError: the kernel refuses a step.
@@ -118,7 +125,7 @@ def isolate(proc: int) -> None:
     syscalls.unshare(syscalls.CLONE_NEWUSER | _SANDBOX_NAMESPACES)
     map_identity(proc, uid, gid)
     flags = syscalls.MS_NOSUID | syscalls.MS_NODEV
-    for path in SCRATCH:
+    for path in scratch:
         syscalls.mount("tmpfs", path, "tmpfs", flags, f"size={SCRATCH_BYTES},nr_inodes=4096,mode=1777")
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from verifier.errors import SandboxError
+from verifier.sandbox.jail import DEVICES, SHARED_MEMORY, SYSTEM
 
 START_SECONDS = 60.0
 MODES = ("bwrap", "own", "bwrap-each", "none")
@@ -58,6 +59,12 @@ def hidden_folders() -> tuple[str, ...]:
     return tuple(str(root / name) for name in ("verifier", "forge"))
 
 
+def scratch_folder() -> str:
+    """Where a candidate writes: ``/tmp``, unless the interpreter's own files lie there."""
+    usual = "/tmp"  # noqa: S108 (inside the sandbox)
+    return "/scratch" if any(Path(folder).is_relative_to(usual) for folder in readable_folders()) else usual
+
+
 def _configuration(kind: str, plan: Plan, new_root: str) -> dict[str, Any]:
     root = {"own": "own", "bwrap": "outer", "bwrap-each": "outer", "none": "none"}[plan.mode]
     return {
@@ -69,6 +76,7 @@ def _configuration(kind: str, plan: Plan, new_root: str) -> dict[str, Any]:
         "readable": readable_folders(),
         "hidden": hidden_folders(),
         "visible": ("/",) if root != "none" else (*readable_folders(), "/usr", "/lib", "/lib64", "/etc", "/dev"),
+        "scratch": (scratch_folder(), SHARED_MEMORY),
         "landlock": plan.landlock,
         "seccomp": plan.seccomp,
     }
@@ -89,24 +97,35 @@ def _bwrap() -> list[str]:
     command += ["--unshare-net", "--unshare-ipc", "--unshare-uts", "--proc", "/proc", "--clearenv"]
     if os.geteuid() == 0:
         command += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
-    for path in ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/localtime", *readable_folders()):
-        command += ["--ro-bind-try", path, path]
-    # The helper reads its own source before it forks a candidate; the answers beside it stay out.
-    for path in hidden_folders():
-        command += ["--ro-bind-try", path, path, "--tmpfs", f"{path}/_data"] if _has_data(path) else []
+    binds = [("--ro-bind-try", path) for path in (*SYSTEM, *readable_folders())]
+    binds += [("--dev-bind", path) for path in DEVICES]
     sandbox = Path(__file__).resolve().parent
-    for needed in (sandbox, sandbox.parent / "errors.py", sandbox.parent / "__init__.py"):
-        command += ["--ro-bind", str(needed), str(needed)]
+    # The helper reads its own source before it forks a candidate; whatever lies beside it stays out.
+    own = [str(path) for path in (sandbox, sandbox.parent / "errors.py", sandbox.parent / "__init__.py")]
     if sys.prefix != sys.base_prefix:
-        command += ["--ro-bind-try", f"{sys.prefix}/bin", f"{sys.prefix}/bin"]
-        command += ["--ro-bind-try", f"{sys.prefix}/pyvenv.cfg", f"{sys.prefix}/pyvenv.cfg"]
-    command += ["--perms", "0755", "--dir", "/dev", "--dev-bind", "/dev/null", "/dev/null", "--dev-bind", "/dev/zero", "/dev/zero"]
-    command += ["--dev-bind", "/dev/urandom", "/dev/urandom", "--dev-bind", "/dev/random", "/dev/random"]
-    return [*command, "--perms", "1777", "--tmpfs", "/tmp", "--perms", "1777", "--tmpfs", "/dev/shm"]  # noqa: S108
+        own += [f"{sys.prefix}/bin", f"{sys.prefix}/pyvenv.cfg"]
+    covered = [path for path in hidden_folders() if _inside(path, readable_folders())]
+    for folder in _ancestors([path for _, path in binds] + own + covered):
+        command += ["--perms", "0755", "--dir", folder]
+    for folder in (scratch_folder(), SHARED_MEMORY):
+        command += ["--perms", "1777", "--tmpfs", folder]
+    for option, path in binds:
+        command += [option, path, path]
+    for folder in covered:
+        command += ["--perms", "0755", "--tmpfs", folder]
+    for path in own:
+        command += ["--ro-bind-try", path, path]
+    return command
 
 
-def _has_data(path: str) -> bool:
-    return (Path(path) / "_data").is_dir()
+def _inside(path: str, folders: tuple[str, ...]) -> bool:
+    return any(Path(path).is_relative_to(folder) for folder in folders)
+
+
+def _ancestors(paths: list[str]) -> list[str]:
+    """Folders above the paths that bubblewrap has to make: left to itself it makes them for root alone."""
+    above = {str(parent) for path in paths for parent in Path(path).parents}
+    return sorted(folder for folder in above if folder != "/" and not _inside(folder, (*SYSTEM, *readable_folders())))
 
 
 @dataclass(slots=True)

@@ -64,7 +64,8 @@ def _prepare(config: dict[str, Any]) -> int | None:
         return None
     proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     if config["root"] == "own":
-        jail.enter(proc, config["new_root"], tuple(config["readable"]), tuple(config["hidden"]))
+        paths = (tuple(config[name]) for name in ("readable", "hidden", "scratch"))
+        jail.enter(proc, config["new_root"], *paths)
     elif config["root"] == "outer":
         jail.become_nobody()
     return proc
@@ -125,7 +126,7 @@ def _supervise(connection: socket.socket, config: dict[str, Any]) -> NoReturn:
 def _run(job: dict[str, Any], config: dict[str, Any], connection: socket.socket) -> tuple[dict[str, Any], bytes]:
     scratch: str | None = None
     if config["nested"]:
-        jail.isolate(config["proc"])
+        jail.isolate(config["proc"], tuple(config["scratch"]))
     elif config["root"] == "none":
         scratch = tempfile.mkdtemp(prefix="alloy-judge-")
     try:
@@ -151,9 +152,9 @@ def _candidate(job: dict[str, Any], config: dict[str, Any], writer: int, scratch
         os.closerange(4, 4096)
         if config["linux"]:
             syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
-        tempfile.tempdir = scratch or "/tmp"  # noqa: S108 (the sandbox's own)
-        os.chdir(tempfile.tempdir)
-        places = (scratch,) if scratch else jail.SCRATCH
+        places = (scratch,) if scratch else tuple(config["scratch"])
+        tempfile.tempdir = places[0]
+        os.chdir(places[0])
         jail.confine({**config, "limits": job["limits"], "scratch": places})
     except BaseException as error:  # noqa: BLE001 (reported as the sandbox's own failure)
         os.write(3, WALLS_DOWN + f"{type(error).__name__}: {error}".encode()[:500])
