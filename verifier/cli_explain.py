@@ -18,8 +18,8 @@ from verifier.report.explain import meaning
 from verifier.report.text import clean, value
 
 if TYPE_CHECKING:
-    from verifier.targets import Target
     from verifier.report.model import Checked
+    from verifier.targets import Target
 
 _LONG = 1000
 

@@ -177,7 +177,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         raise pytest.UsageError(f"{clean(error, 1000)} {clean(error.remedy, 1000)}".strip()) from error
     offline = session.config.getoption("alloy_offline")
     cases = [Case(entry=e, claim=c) for e in entries for c in e.claims if int(c.tier) == tiers[0]]
-    metafunc.parametrize(_FIXTURE, [_param(case, offline) for case in cases], scope="function")
+    metafunc.parametrize(_FIXTURE, [_param(case, offline) for case in cases], indirect=True)
 
 
 def _param(case: Case, offline: bool) -> "ParameterSet":

@@ -43,7 +43,7 @@ def test_a_false_number_is_one_and_explained_on_one_line(capsys, tmp_path):
     (line,) = [x for x in out.splitlines() if x.strip().startswith("REFUTED")]
     assert code == 1
     assert "claimed 30.0" in line
-    assert "25" in line
+    assert "found 22.7848 to 27.1605" in line
     assert "/results/improvementPct" in line
 
 
