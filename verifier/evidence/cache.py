@@ -272,7 +272,8 @@ class Cache:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         """Exclusive over all processes, for the moment of a rename or a removal."""
-        descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        # The folder itself is the lock, so that a cache holds nothing but blobs.
+        descriptor = os.open(self.root / "sha256", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield

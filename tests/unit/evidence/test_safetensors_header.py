@@ -188,7 +188,7 @@ def test_stricter_than_the_library_too_many_containers(monkeypatch: pytest.Monke
 
 def test_a_header_that_was_cut_while_read() -> None:
     file = pack({"a": entry()}, bytes(4))
-    with pytest.raises(DocumentError, match="expected .* bytes, found"):
+    with pytest.raises(DocumentError, match=r"expected .* bytes, found"):
         parse_header(file[:20], len(file))
 
 
