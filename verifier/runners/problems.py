@@ -77,11 +77,18 @@ def load_problems(path: Path, kind: str) -> dict[str, Problem]:
     return problems
 
 
+_GZIP_MAGIC = b"\x1f\x8b"
+"""RFC 1952, section 2.3.1."""
+
+
 def _lines(path: Path) -> Iterator[bytes]:
     """Lines of a file or a gzip file, refusing a decompression bomb before it unfolds."""
     total = 0
     try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+        # By content, not by name: in a content-addressed store the file has no suffix.
+        with path.open("rb") as file:
+            packed = file.read(2) == _GZIP_MAGIC
+        with gzip.open(path, "rb") if packed else path.open("rb") as file:
             while line := file.readline(MAX_LINE + 1):
                 total += len(line)
                 if len(line) > MAX_LINE or total > MAX_BYTES:
