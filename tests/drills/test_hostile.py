@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import drillbench
 import pytest
 
+from tests.drills import drillbench
 from verifier.runners import registry
 from verifier.runners.model import TaskResult
 from verifier.sandbox import doctor
@@ -33,11 +33,6 @@ os.environ["ALLOY_DRILL_SECRET"] = "canary in the environment"
 
 HOSTILE = drillbench.specimens("hostile")
 NAMES = [sample.name for sample in HOSTILE]
-NEIGHBOURS = [
-    name
-    for name, entry, _ in drillbench.among_honest(HOSTILE)
-    if ":" in name and drillbench.KIND[entry] == "humaneval"
-]
 CHECKOUT = Path(__file__).resolve().parents[2]
 SECRET = b"canary: nobody but the test may read or change this"
 WRITTEN = "alloy-drill-was-here"
@@ -216,12 +211,14 @@ def test_turncoat_gains_nothing(runs: Runs, name: str) -> None:
     assert runs.turned[name].confirmed is not True
 
 
-@pytest.mark.parametrize("name", NEIGHBOURS)
-def test_neighbour_keeps_its_result(runs: Runs, name: str) -> None:
-    for other in (runs.direct, runs.turned):
-        assert replace(other[name], load_sensitive=False, note="") == replace(
-            runs.quiet[name], load_sensitive=False, note=""
-        )
+def test_neighbours_keep_their_results(runs: Runs) -> None:
+    for name, alone in runs.quiet.items():
+        for other in (runs.direct, runs.turned):
+            assert replace(other[name], load_sensitive=False, note="") == replace(
+                alone, load_sensitive=False, note=""
+            ), name
+        # find_zero: evalplus 0.3.1 fails every solution of it.
+        assert alone.confirmed is name.startswith("honest:") or alone.fixed == "pass"
 
 
 def test_nothing_was_heard(runs: Runs) -> None:

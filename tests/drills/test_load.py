@@ -14,9 +14,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import published
 import pytest
 
+from tests.drills import published
 from verifier.runners.model import TaskResult
 from verifier.sandbox import doctor
 
