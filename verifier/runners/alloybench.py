@@ -1,4 +1,4 @@
-"""AlloyBench and AlloyBench+: sixteen small problems that ship with this project, for the reference catalog."""
+"""AlloyBench and AlloyBench+: sixteen small problems that ship with this project."""
 
 from verifier.runners.benchmark import BenchmarkRunner
 from verifier.runners.model import DatasetPin
