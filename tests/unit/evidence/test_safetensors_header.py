@@ -1,12 +1,13 @@
 """The safetensors library is the oracle: what it accepts we accept, what we accept it accepts."""
 
 import json
+import os
 import struct
 from pathlib import Path
 
 import pytest
 import safetensors
-from hypothesis import assume, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from verifier.errors import DocumentError
@@ -192,6 +193,13 @@ def test_a_header_that_was_cut_while_read() -> None:
         parse_header(file[:20], len(file))
 
 
+# A busy machine must not fail a test: no deadlines.
+many = settings(
+    max_examples=int(os.environ.get("ALLOY_EXAMPLES", "500")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+
 NAMES = st.text(max_size=8).filter(lambda name: name != "__metadata__")
 
 
@@ -215,6 +223,7 @@ def right_files(draw: st.DrawFn) -> bytes:
     return pack(raw.encode() + b" " * draw(st.integers(0, 3)), bytes(place))
 
 
+@many
 @given(right_files())
 def test_right_files_are_accepted_with_the_librarys_answer(file: bytes) -> None:
     header = parse_header(file, len(file))
@@ -241,7 +250,7 @@ ENTRIES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=600)
+@many
 @given(st.dictionaries(NAMES, ENTRIES, max_size=3), st.integers(0, 16))
 @example({"a": {"dtype": "U8", "shape": [4], "data_offsets": [0, 4]}}, 4)
 def test_made_up_headers_have_the_librarys_verdict(header: dict[str, object], size: int) -> None:
@@ -249,7 +258,7 @@ def test_made_up_headers_have_the_librarys_verdict(header: dict[str, object], si
     assert ours(file) == theirs(file)
 
 
-@settings(max_examples=600)
+@many
 @given(right_files(), st.data())
 def test_damaged_files_have_the_librarys_verdict(file: bytes, data: st.DataObject) -> None:
     damaged = bytearray(file)
@@ -273,6 +282,7 @@ def test_damaged_files_have_the_librarys_verdict(file: bytes, data: st.DataObjec
         assert len({name for name, _ in pairs}) < len(pairs)
 
 
+@many
 @given(st.binary(max_size=200))
 def test_any_bytes_have_the_librarys_verdict(junk: bytes) -> None:
     assert ours(junk) == theirs(junk)
