@@ -1,0 +1,1 @@
+"""Benchmarks, and how samples of them are judged."""

@@ -15,6 +15,7 @@ from verifier.runners.pairs import Pairs
 from verifier.runners.problems import Problem, load_problems
 from verifier.runners.samples import Sample, Samples
 from verifier.runners.schedule import Bench, SuiteResult, judge
+from verifier.runners.selftest import self_test
 from verifier.runners.truth import Progress, canonical, ground_truth
 from verifier.sandbox.client import Sandbox
 from verifier.sandbox.doctor import choose
@@ -129,7 +130,9 @@ class _Run:
         return {sample: result for sample, result in known.items() if result is not None}
 
     def _execute(self, samples: list[Sample]) -> list[dict[str, SuiteResult]]:
-        key = hashlib.sha256(canonical([self.kind, self.judge["dataset"], identity.environment()])).hexdigest()
+        key = hashlib.sha256(
+            canonical([self.kind, self.judge["dataset"], identity.environment()])
+        ).hexdigest()
         with Sandbox("isolated", self.plan) as isolated:
             truth = ground_truth(
                 self.problems,
@@ -141,6 +144,7 @@ class _Run:
                 on_progress=self.on_progress,
             )
             with Sandbox("official", self.plan) as official:
+                self_test(official, isolated)
                 bench = Bench(
                     dataset=self.kind,
                     problems=self.problems,

@@ -88,7 +88,13 @@ class IsolatedRun:
 
 
 def judge_officially(
-    sandbox: Sandbox, dataset: str, problem: Problem, suites: Sequence[Suite], code: str, *, scale: float = 1.0
+    sandbox: Sandbox,
+    dataset: str,
+    problem: Problem,
+    suites: Sequence[Suite],
+    code: str,
+    *,
+    scale: float = 1.0,
 ) -> dict[str, OfficialRun]:
     """Let evalplus's own code check one solution.
 
@@ -118,6 +124,7 @@ def judge_officially(
         "limits": LIMITS,
         "wall": len(suites) * (TOTAL_LIMIT + 3) + 15,
         "stall": longest * scale + 8,
+        "budget": 0,
         "bytes": OFFICIAL_BYTES,
         "follow_child": True,
     }
@@ -169,14 +176,16 @@ def judge_in_isolation(
     limits = suite.time_limits()
     mode = "candidate" if _only_presence(dataset, problem) else ""
     reply = run_isolated(sandbox, problem, suite.inputs, code, [GENEROSITY * limit for limit in limits], mode)
-    _kind, outputs, times, ended = read_frames(reply)
+    loaded, outputs, times, ended = read_frames(reply)
     verdicts = agree_all(dataset, problem.entry_point, suite.inputs, outputs, suite.expected, problem.atol)
     if False in verdicts[: len(outputs)]:
-        return IsolatedRun(status="fail", strain=0.0, note=f"{suite.name} input {verdicts.index(False)}: wrong result")
+        return IsolatedRun(
+            status="fail", strain=0.0, note=f"{suite.name} input {verdicts.index(False)}: wrong result"
+        )
     shares = [seconds / limit for seconds, limit in zip(times, limits, strict=False)]
     if len(outputs) == len(limits):
         return IsolatedRun(status="pass", strain=max(shares, default=0.0))
-    where = f"{suite.name} input {len(outputs)}" if times else "loading the code"
+    where = f"{suite.name} input {len(outputs)}" if loaded else "loading the code"
     if ended == TIMED_OUT or reply.cause in ("stalled", "wall"):
         limit = limits[min(len(outputs), len(limits) - 1)]
         # Whoever stalls was asleep or busy for the stall limit; a wall limit alone proves nothing.
@@ -198,7 +207,14 @@ def _why(ended: int | None, reply: Reply) -> str:
 
 
 def run_isolated(
-    sandbox: Sandbox, problem: Problem, inputs: Sequence[Any], code: str, limits: list[float], mode: str
+    sandbox: Sandbox,
+    problem: Problem,
+    inputs: Sequence[Any],
+    code: str,
+    limits: list[float],
+    mode: str,
+    *,
+    budget: float = 1.5 * TOTAL_LIMIT,
 ) -> Reply:
     """Run code on inputs; see ``work`` for what comes back.
 
@@ -209,6 +225,7 @@ def run_isolated(
         code: the program.
         limits: processor seconds for each input.
         mode: ``truth`` or ``candidate`` where only the presence of a result counts, else empty.
+        budget: seconds at work or asleep for all of it together.
 
     Raises:
         SandboxError: the sandbox could not be set up.
@@ -225,6 +242,7 @@ def run_isolated(
         "limits": LIMITS,
         "wall": 4 * total,
         "stall": longest + 2,
+        "budget": budget,
         "bytes": ISOLATED_BYTES,
         "follow_child": False,
     }
@@ -263,7 +281,7 @@ def read_frames(reply: Reply) -> tuple[bool, list[Any], list[float], int | None]
     return loaded, outputs, times, ended
 
 
-def can_marshal(value: Any) -> bool:  # noqa: ANN401
+def can_marshal(value: Any) -> bool:
     """Whether a trusted value can be handed to the official judge."""
     try:
         marshal.dumps(value)

@@ -10,9 +10,7 @@ DATASET = DatasetPin(
     url="https://github.com/evalplus/mbppplus_release/releases/download/v0.2.0/MbppPlus.jsonl.gz",
 )
 
-MBPP = BenchmarkRunner(
-    name="mbpp", aliases=("MBPP",), problems=378, dataset=DATASET, kind="mbpp", plus=False
-)
+MBPP = BenchmarkRunner(name="mbpp", aliases=("MBPP",), problems=378, dataset=DATASET, kind="mbpp", plus=False)
 MBPP_PLUS = BenchmarkRunner(
     name="mbpp_plus",
     aliases=("mbpp+", "MBPP+", "mbppplus", "mbpp-plus"),

@@ -2,7 +2,8 @@
 
 evalplus limits wall-clock time, so other load on the machine can fail a right solution. The rules:
 
-1. A pass is a pass, and a failure sooner than the smallest time limit is a failure: no limit had a part in it.
+1. A pass is a pass, and a failure sooner than the smallest time limit is a failure: no limit had a part in
+   it.
 2. Any other failure is suspect, and is judged again with nothing else of ours running. The same two rules
    apply. A failure on time while the machine had half a core to spare is a confirmed timeout.
 3. On a busy machine the isolated judge decides, whose limits are processor time (or time asleep) and four

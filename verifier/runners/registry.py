@@ -39,7 +39,9 @@ def register(runner: "BenchmarkRunner") -> None:
     taken = _spellings()
     for spelling in (runner.name, *runner.aliases):
         if spelling in taken:
-            raise RegistryError(f"benchmark {spelling!r}: expected a free name, found it taken by {taken[spelling]!r}")
+            raise RegistryError(
+                f"benchmark {spelling!r}: expected a free name, found it taken by {taken[spelling]!r}"
+            )
     _loaded[runner.name] = runner
 
 
@@ -54,7 +56,9 @@ def get(name: str) -> "BenchmarkRunner":
         close = difflib.get_close_matches(name, _spellings(), 1)
         raise RegistryError(
             f"benchmark: expected one of {', '.join(names())}, found {name!r}",
-            remedy=f"did you mean {close[0]!r}?" if close else "add a runner and a line to the table in registry.py",
+            remedy=f"did you mean {close[0]!r}?"
+            if close
+            else "add a runner and a line to the table in registry.py",
         )
     return runner
 
@@ -72,7 +76,9 @@ def _load(name: str) -> "BenchmarkRunner":
         module, _, attribute = _TABLE[name].partition(":")
         runner: BenchmarkRunner = getattr(importlib.import_module(module), attribute)
         if runner.name != name:
-            raise RegistryError(f"benchmark table: expected {_TABLE[name]} to be {name!r}, found {runner.name!r}")
+            raise RegistryError(
+                f"benchmark table: expected {_TABLE[name]} to be {name!r}, found {runner.name!r}"
+            )
         _loaded[name] = runner
     return _loaded[name]
 
@@ -83,5 +89,7 @@ def _spellings() -> dict[str, str]:
     for name in names():
         for spelling in (name, *_load(name).aliases):
             if found.setdefault(spelling, name) != name:
-                raise RegistryError(f"benchmark {spelling!r}: expected one owner, found {found[spelling]!r} and {name!r}")
+                raise RegistryError(
+                    f"benchmark {spelling!r}: expected one owner, found {found[spelling]!r} and {name!r}"
+                )
     return found

@@ -58,7 +58,9 @@ def load(path: Path, prompts: Mapping[str, str]) -> Samples:
     """
     try:
         if path.stat().st_size > MAX_FILE:
-            raise DocumentError(f"samples file: expected at most {MAX_FILE} bytes, found {path.stat().st_size}")
+            raise DocumentError(
+                f"samples file: expected at most {MAX_FILE} bytes, found {path.stat().st_size}"
+            )
         data = path.read_bytes()
     except OSError as error:
         raise UsageError(f"samples file {path}: expected a readable file, found: {error.strerror}") from error

@@ -66,7 +66,9 @@ class Bench:
         """The suites of a sample's problem."""
         return self.truth[sample.task_id]
 
-    def ask_official(self, sample: Sample, suites: Sequence[Suite], scale: float = 1.0) -> dict[str, OfficialRun]:
+    def ask_official(
+        self, sample: Sample, suites: Sequence[Suite], scale: float = 1.0
+    ) -> dict[str, OfficialRun]:
         """One run of the official judge."""
         problem = self.problems[sample.task_id]
         return judges.judge_officially(self.official, self.dataset, problem, suites, sample.code, scale=scale)
@@ -109,9 +111,7 @@ def judge(
             "isolated judge",
             on_progress,
         )
-    return [
-        _settle_isolated(bench, sample, result) for sample, result in zip(samples, results, strict=True)
-    ]
+    return [_settle_isolated(bench, sample, result) for sample, result in zip(samples, results, strict=True)]
 
 
 def _each(
@@ -131,7 +131,11 @@ def _official(
 ) -> list[dict[str, _Settled]]:
     with locked(quiet_lock(), shared=True):
         runs = _each(
-            bench.jobs, samples, lambda s: bench.ask_official(s, bench.suites(s)), "official judge", on_progress
+            bench.jobs,
+            samples,
+            lambda s: bench.ask_official(s, bench.suites(s)),
+            "official judge",
+            on_progress,
         )
     settled = [{name: _Settled(policy.first(run)) for name, run in answer.items()} for answer in runs]
     suspects = [i for i, steps in enumerate(settled) if any(s.step is Step.SUSPECT for s in steps.values())]
@@ -170,7 +174,9 @@ def _suspect(bench: Bench, sample: Sample, suite: Suite) -> _Settled:
             step = policy.stretched(bench.ask_official(sample, [suite], policy.STRETCH)[suite.name])
         if step is not Step.UNDECIDED:
             return _Settled(step, sensitive=step is Step.PASS)
-    return _Settled(Step.UNDECIDED, sensitive=True, note=note or "its time is too near the limit on this machine")
+    return _Settled(
+        Step.UNDECIDED, sensitive=True, note=note or "its time is too near the limit on this machine"
+    )
 
 
 def _idle_seconds() -> float | None:

@@ -27,6 +27,8 @@ Truth = Mapping[str, tuple[Suite, ...]]
 SECONDS = 120.0
 _LIMITS = codec.Limits(size=1 << 29, items=1 << 27)
 _MAGIC = b"alloy-truth/1 "
+_in_memory: dict[tuple[Path, str], Truth] = {}
+"""The ground truth last used: a catalog's files share it, and decoding it takes seconds."""
 
 
 def ground_truth(
@@ -56,12 +58,16 @@ def ground_truth(
     if cache_dir is None:
         return _suites(problems, _compute(problems, dataset, sandbox, jobs, on_progress))
     path = cache_dir / "truth" / f"{key}.bin"
+    if (path, dataset) in _in_memory:
+        return _in_memory[path, dataset]
     with locked(path.with_suffix(".lock")):
         known = _read(path)
         if known is None or set(known) != set(problems):
             known = _compute(problems, dataset, sandbox, jobs, on_progress)
             _write(path, known)
-    return _suites(problems, known)
+    _in_memory.clear()
+    _in_memory[path, dataset] = _suites(problems, known)
+    return _in_memory[path, dataset]
 
 
 def _suites(problems: Mapping[str, Problem], known: Mapping[str, Any]) -> Truth:
@@ -93,7 +99,7 @@ def _answers(problem: Problem, dataset: str, sandbox: Sandbox) -> dict[str, Any]
     code = problem.prompt + problem.canonical_solution
     answer: dict[str, Any] = {}
     for name, inputs in (("base", problem.base_input), ("plus", problem.plus_input)):
-        reply = judges.run_isolated(sandbox, problem, inputs, code, [SECONDS] * len(inputs), mode)
+        reply = judges.run_isolated(sandbox, problem, inputs, code, [SECONDS] * len(inputs), mode, budget=0)
         _loaded, outputs, times, _ended = judges.read_frames(reply)
         if len(outputs) != len(inputs) or not judges.can_marshal(outputs):
             raise JudgeError(
@@ -105,7 +111,7 @@ def _answers(problem: Problem, dataset: str, sandbox: Sandbox) -> dict[str, Any]
     return answer
 
 
-def _read(path: Path) -> Any:  # noqa: ANN401
+def _read(path: Path) -> Any:
     """The kept result; None if there is none or its digest does not fit."""
     try:
         head, _, body = path.read_bytes().partition(b"\n")
@@ -144,6 +150,6 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise
 
 
-def canonical(value: Any) -> bytes:  # noqa: ANN401
+def canonical(value: Any) -> bytes:
     """One byte string for one JSON value."""
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()

@@ -1,0 +1,1 @@
+"""Running untrusted code behind walls."""

@@ -82,12 +82,16 @@ class Sandbox:
                 record = json.loads(read_message(connection))
                 output = read_message(connection)
         except (OSError, EOFError) as error:
-            raise SandboxError(f"the {self._kind} helper process was expected to answer, found: {error}") from error
+            raise SandboxError(
+                f"the {self._kind} helper process was expected to answer, found: {error}"
+            ) from error
         finally:
             if self._helper is None:
                 helper.close()
         if "error" in record:
-            raise SandboxError(f"a sandbox was expected, found: {record['error']}", remedy="run `alloy doctor`")
+            raise SandboxError(
+                f"a sandbox was expected, found: {record['error']}", remedy="run `alloy doctor`"
+            )
         if output[:1] != WALLS_UP and not record["cause"]:
             found = output[1:].decode(errors="replace") or f"exit status {record['exit']}"
             raise SandboxError(f"a sandbox was expected, found: {found}", remedy="run `alloy doctor`")

@@ -50,6 +50,7 @@ def _trouble(mode: str) -> str:
         "limits": {"cpu": 20},
         "wall": 60.0,
         "stall": 0,
+        "budget": 0,
         "bytes": 1 << 16,
         "follow_child": False,
     }
@@ -58,7 +59,11 @@ def _trouble(mode: str) -> str:
             reply = sandbox.run(job)
     except SandboxError as error:
         return str(error)
-    return "" if reply.exit == 0 and not reply.cause else f"the probe ended with status {reply.exit} {reply.cause}"
+    return (
+        ""
+        if reply.exit == 0 and not reply.cause
+        else f"the probe ended with status {reply.exit} {reply.cause}"
+    )
 
 
 def _plan(mode: str) -> Plan:

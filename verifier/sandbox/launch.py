@@ -75,7 +75,9 @@ def _configuration(kind: str, plan: Plan, new_root: str) -> dict[str, Any]:
         "new_root": new_root,
         "readable": readable_folders(),
         "hidden": hidden_folders(),
-        "visible": ("/",) if root != "none" else (*readable_folders(), "/usr", "/lib", "/lib64", "/etc", "/dev"),
+        "visible": ("/",)
+        if root != "none"
+        else (*readable_folders(), "/usr", "/lib", "/lib64", "/etc", "/dev"),
         "scratch": (scratch_folder(), SHARED_MEMORY),
         "landlock": plan.landlock,
         "seccomp": plan.seccomp,
@@ -125,7 +127,9 @@ def _inside(path: str, folders: tuple[str, ...]) -> bool:
 def _ancestors(paths: list[str]) -> list[str]:
     """Folders above the paths that bubblewrap has to make: left to itself it makes them for root alone."""
     above = {str(parent) for path in paths for parent in Path(path).parents}
-    return sorted(folder for folder in above if folder != "/" and not _inside(folder, (*SYSTEM, *readable_folders())))
+    return sorted(
+        folder for folder in above if folder != "/" and not _inside(folder, (*SYSTEM, *readable_folders()))
+    )
 
 
 @dataclass(slots=True)

@@ -15,16 +15,17 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 class Watch:
     """The supervisor's eye on one sandbox.
 
-    It ends the sandbox when the wall clock, the output, or ``stall`` seconds without progress are used
-    up. Time without progress is processor time and time asleep, both of which other load on the machine
-    cannot lengthen. For a sandbox whose first process waits for a child (``follow_child``), only time in
-    which both sleep counts.
+    It ends the sandbox when the wall clock, the output, the ``budget`` of seconds at work or asleep, or
+    ``stall`` seconds without progress are used up (0: no such limit). Time without progress is processor
+    time and time asleep, both of which other load on the machine cannot lengthen. For a sandbox whose first
+    process waits for a child (``follow_child``), only time in which both sleep counts.
     """
 
     def __init__(self, pid: int, reader: int, job: dict[str, Any], proc: int | None) -> None:
         self.pid, self.reader, self.proc = pid, reader, proc
         self.wall_limit: float = job["wall"]
         self.stall_limit: float = job["stall"]
+        self.budget: float = job["budget"]
         self.byte_limit: int = job["bytes"]
         self.follow_child: bool = job["follow_child"]
         self.output = bytearray()
@@ -117,7 +118,9 @@ class Watch:
         elif state in ("S", "D"):
             self.blocked += elapsed
         spent = used - self.used_mark + self.blocked - self.blocked_mark
-        if self.stall_limit and spent > self.stall_limit and not self.cause:
+        # Whoever trickles output makes progress for ever; the budget is for all of it together.
+        over = self.budget and not self.follow_child and used + self.blocked > self.budget
+        if (over or (self.stall_limit and spent > self.stall_limit)) and not self.cause:
             self.cause = "stalled"
 
     def _ended(self, now: float) -> tuple[int, Any] | None:

@@ -109,8 +109,11 @@ class _Silent(io.StringIO):
     def read(self, *_: object) -> str:
         raise OSError("standard input is closed")
 
-    readline = read
-    readlines = read  # type: ignore[assignment]
+    def readline(self, *_: object) -> str:  # type: ignore[override]
+        raise OSError("standard input is closed")
+
+    def readlines(self, *_: object) -> list[str]:  # type: ignore[override]
+        raise OSError("standard input is closed")
 
     def readable(self) -> bool:
         return False
@@ -120,7 +123,7 @@ class _redirect_stdin(contextlib._RedirectStream[io.StringIO]):  # noqa: N801
     _stream = "stdin"
 
 
-def _call(function: Any, arguments: list[Any], seconds: float) -> Any:  # noqa: ANN401
+def _call(function: Any, arguments: list[Any], seconds: float) -> Any:
     stream = _Silent()
     signal.signal(signal.SIGPROF, _on_timer)
     signal.setitimer(signal.ITIMER_PROF, seconds)
@@ -165,7 +168,7 @@ def _failure(error: BaseException) -> int:
     return TIMED_OUT if isinstance(error, _Timeout) else RAISED
 
 
-def _presence(out: Any, mode: str) -> Any:  # noqa: ANN401
+def _presence(out: Any, mode: str) -> Any:
     """For problems whose answer only counts as there or not there, the output shrinks to that."""
     if mode == "truth" or (mode == "candidate" and not isinstance(out, bool)):
         return out is not None

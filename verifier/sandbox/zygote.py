@@ -123,7 +123,9 @@ def _supervise(connection: socket.socket, config: dict[str, Any]) -> NoReturn:
         os._exit(0)
 
 
-def _run(job: dict[str, Any], config: dict[str, Any], connection: socket.socket) -> tuple[dict[str, Any], bytes]:
+def _run(
+    job: dict[str, Any], config: dict[str, Any], connection: socket.socket
+) -> tuple[dict[str, Any], bytes]:
     scratch: str | None = None
     if config["nested"]:
         jail.isolate(config["proc"], tuple(config["scratch"]))
