@@ -15,6 +15,7 @@ from verifier.verdicts import Severity, Verdict
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
 STYLES = {
     Verdict.VERIFIED: "green",
@@ -25,6 +26,7 @@ STYLES = {
 }
 
 _PIPE_WIDTH = 160
+_WIDE = 110  # columns of a terminal from which on hashes fit beside names
 
 
 def show(report: Report, file: TextIO, verbose: bool = False) -> None:
@@ -38,7 +40,7 @@ def show(report: Report, file: TextIO, verbose: bool = False) -> None:
         verbose: show every claim, not just those that were refuted or could not be computed.
     """
     console = _console(file)
-    console.print(_summary(report))
+    console.print(_summary(report, hashes=console.width >= _WIDE))
     for artifact in report.artifacts:
         _details(console, artifact, verbose)
     _total(console, report)
@@ -60,22 +62,24 @@ def _console(file: TextIO) -> "Console":
     )
 
 
-def _summary(report: Report) -> "Table":
+def _summary(report: Report, hashes: bool) -> "Table":
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("artifact", overflow="fold")
-    table.add_column("alloy hash", no_wrap=True)
+    table.add_column("artifact", overflow="fold", min_width=16)
+    if hashes:
+        table.add_column("alloy hash", no_wrap=True)
     for verdict in Verdict:
         table.add_column(verdict.value, justify="right", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True)
     for artifact in report.artifacts:
         counts = artifact.counts()
         cells = [Text(str(counts[v]), style=STYLES[v] if counts[v] else "dim") for v in Verdict]
-        hash_ = clean(artifact.alloy_hash) if artifact.alloy_hash else "not at hand"
-        table.add_row(Text(clean(artifact.name, 80)), Text(hash_), *cells, share(counts, Verdict.VERIFIED))
+        if hashes:
+            cells.insert(0, Text(clean(artifact.alloy_hash) if artifact.alloy_hash else "not at hand"))
+        table.add_row(Text(clean(artifact.name, 80)), *cells, share(counts, Verdict.VERIFIED))
     return table
 
 
@@ -91,12 +95,12 @@ def _details(console: "Console", artifact: ArtifactReport, verbose: bool) -> Non
     if not artifact.checked:
         console.print(Text("  makes no claim of the tiers asked for, so nothing was checked", style="yellow"))
     for checked in shown:
-        console.print(_line(checked))
+        console.print(_line(checked), soft_wrap=True)
     for finding in loose:
         style = "red" if finding.severity is Severity.ERROR else "yellow"
         line = Text("  ").append(f"{finding.severity.value} {clean(finding.code)}", style=style)
         line.append(f": {clean(finding.message)}{_values(finding.claimed, finding.found)}")
-        console.print(line.append(f", at {clean(finding.pointer or 'the document root')}"))
+        console.print(line.append(f", at {clean(finding.pointer or 'the document root')}"), soft_wrap=True)
     console.print()
 
 
@@ -106,7 +110,7 @@ def _values(claimed: object, found: object) -> str:
     return f" (claimed {value(claimed, 80)}, found {value(found, 80)})"
 
 
-def _line(checked: Checked) -> object:
+def _line(checked: Checked) -> "Text":
     from rich.text import Text
 
     verdict = checked.outcome.verdict

@@ -134,6 +134,20 @@ def test_colour_on_a_terminal_unless_no_color_is_set(monkeypatch):
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]", plain.getvalue())
 
 
+@pytest.mark.parametrize(("columns", "hashes"), [("80", False), ("120", True)])
+def test_names_and_counts_stay_readable_at_the_width_of_the_terminal(monkeypatch, columns, hashes):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", columns)
+    stream = Terminal()
+    terminal.show(ordinary(), stream)
+    out = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())
+    row = next(line.split() for line in out.splitlines() if line.startswith(" card"))
+    assert row == ["card", *(["0123456789abcdef"] if hashes else []), "1", "1", "1", "1", "1", "20", "%"]
+    assert all(v.value in out.splitlines()[1] for v in Verdict)
+    assert any("card-c-refuted" in line and line.endswith("confirmed)") for line in out.splitlines())
+
+
 def test_an_artifact_without_claims_is_no_pass():
     empty = Report(artifacts=(ArtifactReport(name="bare", alloy_hash=None, checked=()),), environment={})
     assert "makes no claim" in shown(empty, verbose=False)
