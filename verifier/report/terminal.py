@@ -68,7 +68,7 @@ def _summary(report: Report, hashes: bool) -> "Table":
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("artifact", overflow="fold", min_width=16)
+    table.add_column("artifact", overflow="fold", min_width=12)
     if hashes:
         table.add_column("alloy hash", no_wrap=True)
     for verdict in Verdict:
@@ -127,4 +127,4 @@ def _total(console: "Console", report: Report) -> None:
     for number, verdict in enumerate(Verdict):
         line.append(", " if number else "")
         line.append(f"{counts[verdict]} {verdict.value}", style=STYLES[verdict] if counts[verdict] else "dim")
-    console.print(line)
+    console.print(line, soft_wrap=True)
