@@ -16,9 +16,13 @@ from verifier.runners import registry
 from verifier.runners.model import TaskResult
 from verifier.sandbox import doctor
 
-pytestmark = pytest.mark.skipif(
-    not doctor.sufficient(), reason="needs a sandbox with enough layers; `alloy doctor` lists what is missing"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        not doctor.sufficient(),
+        reason="needs a sandbox with enough layers; `alloy doctor` lists what is missing",
+    ),
+    pytest.mark.timeout(1800),
+]
 
 CHEATS = drillbench.specimens("cheats")
 NAMES = [cheat.name for cheat in CHEATS]
@@ -47,20 +51,19 @@ def outcome(result: TaskResult) -> TaskResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runs:
-    """The honest samples alone, among the cheats, and alone again."""
+    """The honest and wrong samples among the cheats, and afterwards without them."""
 
-    before: dict[str, TaskResult]
     among: dict[str, TaskResult]
-    after: dict[str, TaskResult]
+    alone: dict[str, TaskResult]
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     folder = tmp_path_factory.mktemp("cheats")
     return Runs(
-        before=judge(folder / "before", HONEST),
         among=judge(folder / "among", ANSWERS),
-        after=judge(folder / "after", HONEST),
+        # Afterwards and with nothing cached, so that poison left by a cheat would show here.
+        alone=judge(folder / "alone", HONEST),
     )
 
 
@@ -86,8 +89,7 @@ def test_cheats_are_real(runs: Runs) -> None:
 
 def test_neighbours_keep_their_results(runs: Runs) -> None:
     for name, _, _ in HONEST:
-        assert outcome(runs.among[name]) == outcome(runs.before[name]), name
-        assert outcome(runs.after[name]) == outcome(runs.before[name]), name
+        assert outcome(runs.among[name]) == outcome(runs.alone[name]), name
 
 
 def test_neighbours_get_what_they_deserve(runs: Runs) -> None:

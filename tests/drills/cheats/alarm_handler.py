@@ -18,6 +18,6 @@ def handler(number, frame):
 def ripple(n):
     signal.signal(signal.SIGALRM, handler)
     signal.setitimer(signal.ITIMER_REAL, 0.01)
-    for _ in range(200):
+    for _ in range(8):
         signal.sigtimedwait([signal.SIGUSR2], 0.01)
     return -1
