@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from syrupy.data import Snapshot, SnapshotCollection, SnapshotCollections
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
-from verifier.engine import Options, resolve, verify_target
 
 from verifier.catalog import Catalog
+from verifier.engine import Options, resolve, verify_target
 from verifier.report import expected
 
 CATALOG = Catalog.find()

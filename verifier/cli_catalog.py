@@ -179,7 +179,7 @@ def _check_claims(entry: "LockEntry", store: "EvidenceStore", found: Check) -> N
 def differences(recorded: "tuple[Claim, ...]", made: "tuple[Claim, ...]") -> list[str]:
     """Return where the claims on record and those that the alloy makes differ, one line each."""
     from verifier.catalog import claim_facts
-    from verifier.report.expected import plain
+    from verifier.report.expected import plain, same
 
     old = {fact["id"]: plain(fact) for fact in claim_facts(recorded)}
     new = {fact["id"]: plain(fact) for fact in claim_facts(made)}
@@ -190,7 +190,7 @@ def differences(recorded: "tuple[Claim, ...]", made: "tuple[Claim, ...]") -> lis
             f"{clean(claim)}: {key} is {value(old[claim][key], 80)} on record, "
             f"{value(new[claim][key], 80)} in the alloy"
             for key in old[claim]
-            if old[claim][key] != new[claim][key]
+            if not same(old[claim][key], new[claim][key])
         ]
     return sorted(lines)
 

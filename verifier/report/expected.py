@@ -54,10 +54,19 @@ def read(path: Path) -> dict[str, Mapping[str, JSON]]:
 
 
 def same(left: JSON, right: JSON) -> bool:
-    """Whether two found values are equal once both are written as JSON; 1.0 and 1 are."""
-    return bool(plain(left) == plain(right))
+    """Whether two values are equal once both are written as JSON; 1.0 and 1 are, true and 1 are not."""
+    return bool(_told_apart(plain(left)) == _told_apart(plain(right)))
 
 
 def plain(item: JSON) -> JSON:
     """Return ``item`` as it comes back from a file: tuples as lists, enums as values."""
     return json.loads("".join(encode(item, indent=None)), parse_float=Decimal)
+
+
+def _told_apart(item: JSON) -> JSON:
+    # Python holds True equal to 1, JSON does not.
+    if isinstance(item, bool):
+        return ("bool", item)
+    if isinstance(item, dict):
+        return {key: _told_apart(member) for key, member in item.items()}
+    return [_told_apart(member) for member in item] if isinstance(item, list) else item
