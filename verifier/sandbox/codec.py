@@ -10,9 +10,9 @@ base value, read through the base class's methods, and anything else as an :clas
 Limits are checked before anything is allocated. Crafted hash collisions are refused too, because building
 a set of a hundred thousand equal hashes takes minutes.
 
-Inside the sandbox, where nothing else of this project belongs, this module and its halves ``writing``,
-``reading`` and ``plain`` import the standard library alone, and NumPy only where values of NumPy types have
-to be written (then it is loaded already) or read.
+Inside the sandbox, where nothing else of this project belongs, this module and its parts ``writing``,
+``packing``, ``reading`` and ``plain`` import the standard library alone, and NumPy only where values of NumPy
+types have to be written (then it is loaded already) or read.
 
 Layout: one magic byte, then one value: a tag byte and its payload. Counts and lengths are unsigned LEB128.
 """

@@ -3,17 +3,15 @@
 Nothing here may be relied upon by who reads: the candidate can change all of it.
 """
 
-import array
 import collections
 import datetime
 import decimal
 import fractions
-import itertools
 import sys
-import zlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from verifier.sandbox.packing import arrays, table
 from verifier.sandbox.plain import (
     COMPLEX,
     CONTAINER_COST,
@@ -224,7 +222,7 @@ def _packed(e: _Encoder, tag: bytes, items: list[Any]) -> bool:
     kinds = set(map(type, items))
     if kinds == {tuple}:
         return tag == b"l" and len(items) >= _TABLE_FROM and _write_table(e, items)
-    parts = _arrays(kinds, items)
+    parts = arrays(kinds, items)
     if parts is None:
         return False
     form, *data = parts
@@ -236,54 +234,18 @@ def _packed(e: _Encoder, tag: bytes, items: list[Any]) -> bool:
     return True
 
 
-def _arrays(kinds: set[type], items: list[Any]) -> tuple[bytes, ...] | None:
-    """Form and data of a packed sequence. Byte order is the machine's: both ends are on one machine."""
-    try:
-        if kinds == {int}:
-            return b"i", array.array("q", items).tobytes()
-        if kinds == {float}:
-            return b"f", array.array("d", items).tobytes()
-        if kinds == {bool}:
-            return b"T", bytes(items)
-        if kinds == {str}:
-            text = "".join(items).encode("utf-8", "surrogatepass")
-            return b"s", array.array("I", map(len, items)).tobytes(), text
-        if kinds == {int, float}:
-            mask = bytes([kind is float for kind in map(type, items)])
-            integers = array.array("q", itertools.compress(items, mask.translate(_FLIP)))
-            return b"m", mask, integers.tobytes(), array.array("d", itertools.compress(items, mask)).tobytes()
-    except (OverflowError, TypeError):
-        return None
-    return None
-
-
-_FLIP = bytes([1, 0, *range(2, 256)])
-
-
 def _write_table(e: _Encoder, rows: list[tuple[Any, ...]]) -> bool:
-    """Write rows of one length whose cells are few different texts."""
-    widths = set(map(len, rows))
-    width = widths.pop()
-    if widths or not width or len(rows) * width > e.limits.table or type(rows[0][0]) is not str:
+    """Write rows of one length whose cells are few different texts; False if they are not that simple."""
+    packed = table(rows, e.limits.table)
+    if packed is None:
         return False
-    if set(map(type, itertools.chain.from_iterable(rows))) != {str}:
-        return False
-    words = sorted(set(itertools.chain.from_iterable(rows)))
-    if len(words) > 256:
-        return False
-    index = {word: number for number, word in enumerate(words)}
-    packer = zlib.compressobj(1)
+    width, words, cells = packed
     e.spend(len(rows))
     e.out += b"R"
     e.count(len(rows))
     e.count(width)
     e.several(b"", len(words), words, words, 0)
-    step = max(1, 1_000_000 // width)
-    data = bytearray()
-    for start in range(0, len(rows), step):
-        cells = itertools.chain.from_iterable(rows[start : start + step])
-        data += packer.compress(bytes(map(index.__getitem__, cells)))
-    e.raw(b"", bytes(data + packer.flush()))
+    e.raw(b"", cells)
     return True
 
 
