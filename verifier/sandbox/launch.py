@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from verifier.errors import SandboxError
-from verifier.sandbox.jail import DEVICES, SHARED_MEMORY, SYSTEM
+from verifier.sandbox.jail import DEVICES, SCRATCH_BYTES, SHARED_MEMORY, SYSTEM
 
 START_SECONDS = 60.0
 MODES = ("bwrap", "own", "bwrap-each", "none")
@@ -110,7 +110,7 @@ def _bwrap() -> list[str]:
     for folder in _ancestors([path for _, path in binds] + own + covered):
         command += ["--perms", "0755", "--dir", folder]
     for folder in (scratch_folder(), SHARED_MEMORY):
-        command += ["--perms", "1777", "--tmpfs", folder]
+        command += ["--size", str(SCRATCH_BYTES), "--perms", "1777", "--tmpfs", folder]
     for option, path in binds:
         command += [option, path, path]
     for folder in covered:
