@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from verifier.errors import EvidenceMismatchError, EvidenceMissingError, UsageError
+from verifier.errors import DocumentError, EvidenceMismatchError, EvidenceMissingError, UsageError
 
 if TYPE_CHECKING:
     from verifier.catalog import LockEntry
@@ -112,7 +112,7 @@ def run_fetch(args: argparse.Namespace) -> int:
     with _progress("fetching") as on_progress:
         for entry in entries:
             failures += _fetch_entry(store, entry, args.weights, on_progress)
-        for pin in _datasets():
+        for pin in _datasets_of(store, entries):
             failures += _attempt(store, pin, on_progress)
     done = "everything is in the cache" if not failures else f"{failures} file(s) could not be had"
     print(f"{len(entries)} catalog entries: {done} ({store.cache.root})")
@@ -164,12 +164,43 @@ def _keep(store: "EvidenceStore", path: Path, sha256: str) -> None:
         )
 
 
-def _datasets() -> "list[DatasetPin]":
-    """Pins of the datasets that do not ship with this project."""
+def _datasets() -> "dict[str, DatasetPin]":
+    """By benchmark name, the pins of the datasets that do not ship with this project."""
     from verifier.runners import registry
 
-    pins = {registry.get(name).dataset.sha256: registry.get(name).dataset for name in registry.names()}
-    return [pin for pin in pins.values() if pin.url is not None]
+    pins = {name: registry.get(name).dataset for name in registry.names()}
+    return {name: pin for name, pin in pins.items() if pin.url is not None}
+
+
+def _datasets_of(store: "EvidenceStore", entries: "list[LockEntry]") -> "list[DatasetPin]":
+    """The datasets that the benchmarks of entries with samples need."""
+    from verifier.runners import registry
+
+    pins = _datasets()
+    needed: dict[str, DatasetPin] = {}
+    for entry in entries:
+        alloy = store.cached(entry.alloy.sha256)
+        if alloy is None or all(file.role != "samples" for file in entry.files):
+            continue
+        for name in _names(alloy, entry.name):
+            runner = registry.find(name)
+            if runner is not None and runner.name in pins:
+                needed[runner.name] = pins[runner.name]
+    return list({pin.sha256: pin for pin in needed.values()}.values())
+
+
+def _names(alloy: Path, what: str) -> set[str]:
+    """Everything that an alloy names; whether it is well-formed is not for ``fetch`` to judge."""
+    from verifier.alloy.parse import parse_json, walk
+
+    try:
+        document = parse_json(alloy.read_bytes(), what=what)
+    except DocumentError as error:
+        print(f"{error}; its benchmarks' datasets were not fetched", file=sys.stderr)
+        return set()
+    return {
+        value for pointer, value in walk(document) if pointer.endswith("/name") and isinstance(value, str)
+    }
 
 
 def run_cache_verify(args: argparse.Namespace) -> int:
@@ -209,7 +240,7 @@ def _needed() -> set[str]:
     from verifier.catalog import Catalog
 
     pinned = {file.sha256 for entry in Catalog.find().entries() for file in (entry.alloy, *entry.files)}
-    return pinned | {pin.sha256 for pin in _datasets()}
+    return pinned | {pin.sha256 for pin in _datasets().values()}
 
 
 def run_hash(args: argparse.Namespace) -> int:

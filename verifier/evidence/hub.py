@@ -119,9 +119,12 @@ class HubClient:
         what = _subject(repo, revision)
         siblings = getattr(self._info(repo, revision, files=True), "siblings", None)
         if not isinstance(siblings, list) or len(siblings) > MAX_FILES:
-            found = len(siblings) if isinstance(siblings, list) else siblings
-            raise _odd_answer(what, f"a list of at most {MAX_FILES} files", found)
-        return tuple(sorted((_remote_file(item, what) for item in siblings), key=lambda file: file.path))
+            number = len(siblings) if isinstance(siblings, list) else siblings
+            raise _odd_answer(what, f"a list of at most {MAX_FILES} files", number)
+        found = {file.path: file for file in (_remote_file(item, what) for item in siblings)}
+        if len(found) != len(siblings):
+            raise _odd_answer(what, "each file once", f"{len(siblings) - len(found)} repeated")
+        return tuple(found[path] for path in sorted(found))
 
     def find_alloy(self, repo: str, revision: str | None) -> str:
         """Path of the one alloy at the top of a repository.

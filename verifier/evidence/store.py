@@ -131,13 +131,21 @@ class EvidenceStore:
             self._listings[key] = self.hub.files(repo, revision)
         return self._listings[key]
 
+    def cached(self, sha256: str) -> Path | None:
+        """The blob with this digest from the cache or a seed, hashed anew; no other source is asked.
+
+        Raises:
+            DocumentError: a malformed digest.
+        """
+        for cache in (self.cache, *self.seeds):
+            if found := cache.get(sha256):
+                return found
+        return None
+
     def _stored(self, sha256: str, search: "_Search") -> Path | None:
-        if found := self.cache.get(sha256):
+        if found := self.cached(sha256):
             return found
         search.note(f"cache {self.cache.root}: absent")
-        for seed in self.seeds:
-            if found := seed.get(sha256):
-                return found
         if self.seeds:
             search.note("reference seed: absent")
         return None

@@ -1,5 +1,7 @@
+import dataclasses
 import hashlib
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -9,7 +11,9 @@ from tests.hubserver import HubServer
 from verifier.cli import main
 from verifier.evidence.cache import Cache
 from verifier.evidence.hashing import model_hash
+from verifier.runners import registry
 
+MIRROR = os.environ.get("ALLOY_MIRROR")
 REPO = "acme/tiny"
 SHA = "c" * 40
 ALLOY = b'{"name": "tiny"}'
@@ -46,8 +50,6 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hub_server: HubSe
     monkeypatch.setenv("ALLOY_CATALOG", str(tmp_path / "catalog"))
     monkeypatch.setenv("ALLOY_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("ALLOY_MIRROR", raising=False)
-    # The real datasets lie elsewhere on the network; here only the entry's own files are fetched.
-    monkeypatch.setattr("verifier.cli_evidence._datasets", list)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -80,6 +82,32 @@ def test_fetch_copies_from_a_mirror(workplace: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("ALLOY_MIRROR", str(workplace / "mirror"))
     assert main(["fetch", "--offline"]) == 0
     assert blobs(workplace) == {sha256(ALLOY), sha256(SAMPLES)}
+
+
+def test_fetch_brings_the_datasets_that_the_benchmarks_need(
+    workplace: Path,
+    hub_server: HubServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The pin is that of a registered benchmark; only the address points to the loopback server."""
+    alloy = b'{"name": "t", "results": {"benchmarks": [{"name": "humaneval_plus"}, {"name": "unknown"}]}}'
+    lock = workplace / "catalog" / "published" / "tiny.lock.json"
+    entry = json.loads(lock.read_text())
+    entry["alloy"] |= {"sha256": sha256(alloy), "size": len(alloy)}
+    lock.write_text(json.dumps(entry))
+    hub_server.repos[REPO].files |= {"tiny.alloy.json": alloy, "he.gz": b"not the dataset"}
+    pin = registry.get("humaneval_plus").dataset
+    moved = dataclasses.replace(pin, url=f"{hub_server.endpoint}/{REPO}/resolve/main/he.gz")
+    monkeypatch.setattr("verifier.cli_evidence._datasets", lambda: {"humaneval_plus": moved})
+    assert main(["fetch"]) == 3
+    assert f"{pin.filename}" in capsys.readouterr().err
+    assert hub_server.count("GET", "he.gz") == 1
+    if MIRROR is None:
+        pytest.skip("the second half needs a mirror of the real datasets (ALLOY_MIRROR)")
+    monkeypatch.setenv("ALLOY_MIRROR", MIRROR)
+    assert main(["fetch"]) == 0
+    assert pin.sha256 in blobs(workplace)
 
 
 def test_fetch_goes_on_after_a_failure_and_says_what_failed(
@@ -197,3 +225,15 @@ def test_the_progress_bar_goes_to_a_terminal_alone(
     shown = capsys.readouterr()
     assert "hashing" in shown.err
     assert json.loads(shown.out)["fileHashes"][0]["size"] == 5_000_000
+
+
+def test_fetch_does_not_judge_the_alloy(
+    workplace: Path, hub_server: HubServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = workplace / "catalog" / "published" / "tiny.lock.json"
+    entry = json.loads(lock.read_text())
+    entry["alloy"] |= {"sha256": sha256(b"\xff not JSON"), "size": 10}
+    lock.write_text(json.dumps(entry))
+    hub_server.repos[REPO].files["tiny.alloy.json"] = b"\xff not JSON"
+    assert main(["fetch"]) == 0
+    assert "datasets were not fetched" in capsys.readouterr().err

@@ -292,6 +292,8 @@ def test_no_server_at_all(waits: list[float]) -> None:
         b'{"id": "x", "sha": "HEAD", "siblings": [{"rfilename": "x", "size": 1, "lfs": {"size": 1}}]}',
         b'{"id": "x", "sha": "HEAD", "siblings": [{"rfilename": "x", "size": 1, "lfs": [1]}]}',
         b'{"id": "x", "sha": "HEAD", "siblings": [7]}',
+        b'{"id": "x", "sha": "HEAD", "siblings": [{"rfilename": "x", "size": 1}, '
+        b'{"rfilename": "x", "size": 2}]}',
     ],
 )
 def test_weird_answers_are_named_errors(client: HubClient, server: HubServer, body: bytes) -> None:

@@ -317,6 +317,17 @@ def test_cache_folder_by_environment_checkout_or_user(tmp_path: Path) -> None:
     assert default_cache_dir({"ALLOY_CATALOG": str(tmp_path / "catalog")}) == tmp_path / "_cache"
 
 
+def test_cache_folder_of_a_user_without_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("verifier.evidence.locations._PACKAGE", tmp_path / "site-packages" / "verifier")
+    assert default_cache_dir({"XDG_CACHE_HOME": "/x"}, start=tmp_path) == Path("/x/alloy")
+    assert default_cache_dir({}, start=tmp_path).is_relative_to(Path.home())
+    installed = tmp_path / "site-packages" / "verifier" / "_data" / "cache" / "reference"
+    sha = Cache(installed).put_bytes(b"x")
+    assert [seed.get(sha) for seed in seed_caches({}, start=tmp_path)] == [
+        installed / "sha256" / sha[:2] / sha
+    ]
+
+
 def test_seeds_are_read_only(tmp_path: Path) -> None:
     (tmp_path / "catalog").mkdir()
     (tmp_path / "pyproject.toml").write_bytes(b"")
