@@ -1,6 +1,7 @@
 """``alloy verify``: the main job."""
 
 import argparse
+import os
 import sys
 
 from verifier.cli_common import (
@@ -15,6 +16,7 @@ from verifier.cli_common import (
     write_output,
 )
 from verifier.errors import UsageError
+from verifier.report.text import clean
 
 _DESCRIPTION = """\
 Verify artifacts claim by claim. A TARGET is a catalog name, a folder that holds an alloy and what it
@@ -68,6 +70,7 @@ def run_verify(args: argparse.Namespace) -> int:
     if outputs.count("-") > 1:
         raise UsageError("more than one report for standard output", remedy="Give - only once.")
     check_writable(*outputs)
+    _spare_retries(args)
     with progress(args.quiet) as on_progress:
         report = verify(args.targets or None, tiers=tiers, options=check_options(args, on_progress))
     if not args.quiet:
@@ -87,6 +90,20 @@ def run_verify(args: argparse.Namespace) -> int:
     return exit_code(report, strict=args.strict, tiers=tiers)
 
 
+def _spare_retries(args: argparse.Namespace) -> None:
+    """Go offline, and say so, where a run over the catalog would ask an unreachable Hub again and again."""
+    if args.offline or args.targets or args.catalog == "reference" or os.environ.get("ALLOY_MIRROR"):
+        return
+    from verifier.catalog import Catalog
+    from verifier.hub_probe import unreachable
+
+    repo = next((e.repo for e in Catalog.find().entries(args.catalog) if e.repo), None)
+    why = unreachable(repo) if repo else None
+    if why:
+        print(f"note: {clean(why, 300)}; going on as with --offline", file=sys.stderr)
+        args.offline = True
+
+
 def check_catalog(name: str | None) -> None:
     """Refuse a catalog that does not exist.
 
@@ -95,6 +112,6 @@ def check_catalog(name: str | None) -> None:
     """
     if name not in (None, "reference", "published"):
         raise UsageError(
-            f"unknown catalog: expected reference or published, found {name!r}",
+            f"unknown catalog: expected reference or published, found {clean(name, 40)!r}",
             remedy="Leave --catalog out to use both.",
         )

@@ -51,12 +51,15 @@ class Session:
         cases: artifact name -> tier -> ids of the claims that this run selected.
         reports: (artifact, tier) -> what was found, or the error that kept it from being found.
         expected: artifact name -> claim id -> reviewed expectation.
+        unreachable: why the Hub cannot be reached; None if it can, or nobody asked yet.
     """
 
     config: pytest.Config
     cases: dict[str, dict[int, set[str]]] = field(default_factory=dict)
     reports: "dict[tuple[str, int], ArtifactReport | AlloyError]" = field(default_factory=dict)
     expected: dict[str, Mapping[str, Mapping[str, JSON]]] = field(default_factory=dict)
+    unreachable: str | None = None
+    _probed: bool = False
 
     def catalog(self) -> "Catalog":
         """Return the catalog that belongs to this run."""
@@ -83,14 +86,25 @@ class Session:
         """Return what was found about the claims of the case's artifact and tier, computed once."""
         key = (case.entry.name, int(case.claim.tier))
         if key not in self.reports:
-            self.reports[key] = self._verify(*key)
+            self.reports[key] = self._verify(case)
         return self.reports[key]
 
-    def _verify(self, name: str, tier: int) -> "ArtifactReport | AlloyError":
+    def offline(self, repo: str | None) -> bool:
+        """Whether to leave the Hub alone: asked for, not needed, or out of reach (asked once a process)."""
+        if repo is None or self.config.getoption("alloy_offline"):
+            return True
+        if not self._probed:
+            from verifier.hub_probe import unreachable
+
+            self.unreachable, self._probed = unreachable(repo), True
+        return self.unreachable is not None
+
+    def _verify(self, case: Case) -> "ArtifactReport | AlloyError":
         from verifier.engine import Options, resolve, verify_target
 
+        name, tier = case.entry.name, int(case.claim.tier)
         # One job a worker: with -n the workers themselves are the parallelism.
-        options = Options(offline=self.config.getoption("alloy_offline"))
+        options = Options(offline=self.offline(case.entry.repo))
         if hasattr(self.config, "workerinput"):
             options = replace(options, jobs=1)
         try:
@@ -216,6 +230,8 @@ class ClaimItem:
         """
         claim = self.case.claim
         outcome = outcome_of(claim, self.session.report(self.case))
+        if outcome.verdict is Verdict.NOT_CHECKED and self.case.entry.repo and self.session.unreachable:
+            outcome = replace(outcome, reason=f"{self.session.unreachable}; {outcome.reason}")
         self.node.user_properties += [
             ("claim_id", clean(claim.id)),
             ("pointer", clean(claim.pointer)),

@@ -193,6 +193,28 @@ def test_only_what_may_ask_the_hub_is_marked_network(bench):
     assert sum("[third-" in line for line in offline) == len(published.claims)
 
 
+def test_an_unreachable_hub_is_asked_once_and_named(bench, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # the discard port: nobody listens
+    names = ("one", "two", "three")
+    for name in names:
+        bench.add(name, which="published", repo=f"owner/{name}")
+    shutil.rmtree(bench.tmp / "cache")
+    result = bench.pytester.runpytest_inprocess("-p", "verifier.pytest_plugin", "-rs", "-m", "tier1")
+    assert result.parseoutcomes().keys() <= {"skipped", "deselected"}
+    result.stdout.fnmatch_lines(["SKIPPED*NOT_CHECKED: the Hub cannot be reached from here (owner/*"])
+
+
+def test_a_hub_that_answers_is_reachable_whatever_it_says(monkeypatch):
+    from tests.hubserver import HubServer
+    from verifier.hub_probe import unreachable
+
+    with HubServer() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+        assert unreachable("owner/no-such-repository") is None
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    assert "no connection" in unreachable("owner/no-such-repository")
+
+
 def test_junit_carries_the_facts_of_each_claim(bench):
     entry = bench.add(**FALSE)
     bench.run("--junit-xml=junit.xml", "-m", "tier1 or tier3")
