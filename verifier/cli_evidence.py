@@ -114,8 +114,8 @@ def run_fetch(args: argparse.Namespace) -> int:
             failures += _fetch_entry(store, entry, args.weights, on_progress)
         for pin in _datasets_of(store, entries):
             failures += _attempt(store, pin, on_progress)
-    done = "everything is in the cache" if not failures else f"{failures} file(s) could not be had"
-    print(f"{len(entries)} catalog entries: {done} ({store.cache.root})")
+    done = "everything is at hand" if not failures else f"{failures} file(s) could not be had"
+    print(f"{len(entries)} catalog entries: {done} (cache: {store.cache.root})")
     return EXIT_MISSING if failures else EXIT_OK
 
 

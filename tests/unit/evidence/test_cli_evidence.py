@@ -61,7 +61,7 @@ def blobs(workplace: Path) -> set[str]:
 def test_fetch_brings_all_but_the_weights(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fetch"]) == 0
     assert blobs(workplace) == {sha256(ALLOY), sha256(SAMPLES)}
-    assert "everything is in the cache" in capsys.readouterr().out
+    assert "everything is at hand" in capsys.readouterr().out
     assert main(["fetch", "tiny", "--weights"]) == 0
     assert sha256(WEIGHTS) in blobs(workplace)
 
