@@ -1,5 +1,6 @@
 """Published datasets and samples for the drills, from the folder that ``ALLOY_MIRROR`` names."""
 
+import gzip
 import json
 import os
 from collections.abc import Mapping
@@ -64,10 +65,24 @@ def thin_out(samples: Path, target: Path, step: int) -> Path:
     return target
 
 
-def score(benchmark: str, samples: Path, cache: Path) -> ScoreResult:
-    """Score a file with both judges, on all cores."""
-    runner = registry.get(benchmark)
-    return runner.score(samples, dataset=dataset(benchmark), jobs=os.cpu_count() or 1, cache_dir=cache)
+def _restricted(benchmark: str, samples: Path, folder: Path) -> Path:
+    """Write a dataset with only the problems that a samples file answers.
+
+    The judge computes reference results for a whole dataset; a subset does not need the rest.
+    """
+    tasks = {json.loads(line)["task_id"] for line in samples.read_text(encoding="utf-8").splitlines()}
+    with gzip.open(dataset(benchmark), "rt", encoding="utf-8") as lines:
+        kept = [line for line in lines if json.loads(line)["task_id"] in tasks]
+    target = folder / f"{benchmark}-for-{samples.name}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text("".join(kept), encoding="utf-8")
+    return target
+
+
+def score(benchmark: str, samples: Path, cache: Path, *, whole: bool = True) -> ScoreResult:
+    """Score a file with both judges, on all cores, against the whole dataset or the part it answers."""
+    path = dataset(benchmark) if whole else _restricted(benchmark, samples, cache / "datasets")
+    return registry.get(benchmark).score(samples, dataset=path, jobs=os.cpu_count() or 1, cache_dir=cache)
 
 
 def outcomes(result: ScoreResult) -> dict[str, TaskResult]:

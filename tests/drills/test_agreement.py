@@ -47,9 +47,8 @@ def disagreements(result: ScoreResult) -> dict[str, object]:
 def test_canonical_solutions_pass_both(benchmark: str, step: int, cache: Path) -> None:
     chosen = dict(list(published.problems(benchmark).items())[::step])
     solutions = {task: problem.prompt + problem.canonical_solution for task, problem in chosen.items()}
-    result = published.score(
-        benchmark, published.write(cache / f"{benchmark}-{step}.jsonl", solutions), cache
-    )
+    samples = published.write(cache / f"{benchmark}-{step}.jsonl", solutions)
+    result = published.score(benchmark, samples, cache, whole=step == 1)
     assert disagreements(result) == {}
     failed = {task: found for task, found in result.tasks.items() if found.official != "pass"}
     assert set(failed) <= {WRONGLY_FAILED}
@@ -62,7 +61,7 @@ def test_published_samples_agree(step: int, cache: Path) -> None:
     for samples in published.published_samples():
         name = "-".join(samples.relative_to(published.mirror()).parts)
         chosen = published.thin_out(samples, cache / f"step{step}-{name}", step)
-        result = published.score("humaneval_plus", chosen, cache)
+        result = published.score("humaneval_plus", chosen, cache, whole=step == 1)
         assert disagreements(result) == {}, samples.name
         assert result.undecided == 0, samples.name
         print(
@@ -81,9 +80,8 @@ def _mutants(benchmark: str, step: int) -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize("benchmark", published.BENCHMARKS)
 def test_mutants_agree(benchmark: str, step: int, cache: Path) -> None:
     solutions = dict(_mutants(benchmark, step))
-    result = published.score(
-        benchmark, published.write(cache / f"m-{benchmark}-{step}.jsonl", solutions), cache
-    )
+    samples = published.write(cache / f"m-{benchmark}-{step}.jsonl", solutions)
+    result = published.score(benchmark, samples, cache, whole=step == 1)
     passed = sum(found.official == "pass" for found in result.tasks.values())
     print(f"\n{benchmark}: {len(solutions)} mutants, {passed} survive the official judge")
     assert disagreements(result) == {}
@@ -110,7 +108,7 @@ def test_mutants_of_published_samples_agree(step: int, cache: Path) -> None:
     for number, samples in enumerate(published.published_samples()):
         solutions = dict(_mutants_of_file(samples, step * 2 if step > 1 else step))
         written = published.write(cache / f"mp-{number}-{step}.jsonl", solutions)
-        result = published.score("humaneval_plus", written, cache)
+        result = published.score("humaneval_plus", written, cache, whole=step == 1)
         passed = sum(found.official == "pass" for found in result.tasks.values())
         print(f"\n{samples.parts[-4]}/{samples.name}: {len(solutions)} mutants, {passed} survive")
         assert disagreements(result) == {}
