@@ -33,6 +33,9 @@ RETRIES = 3
 DOWNLOAD_RETRIES = 1
 """Further attempts after a download was cut; newer clients have made five of their own by then."""
 
+UNREACHABLE_SECONDS = 120.0
+"""How long a client remembers that there was no server, so that a hundred files do not each wait for it."""
+
 MAX_WAIT_SECONDS = 60.0
 """Longest wait that a server may impose by ``Retry-After``; beyond it, giving up is the better answer."""
 
@@ -95,6 +98,7 @@ class HubClient:
         self._timeout = timeout
         self._retries = retries
         self._sleep = sleep
+        self._unreachable_until = 0.0
 
     def revision(self, repo: str, revision: str | None = None) -> str:
         """The commit (40 hex digits) that ``revision`` (by default the main branch) stands for now.
@@ -254,6 +258,10 @@ class HubClient:
         The client itself retries paged listings and, in its newer versions, downloads, but neither of the
         two metadata requests made here.
         """
+        if time.monotonic() < self._unreachable_until:
+            found, remedy = hub_errors.NO_CONNECTION
+            message = f"{what}: expected an answer of the Hub, found {found} (tried a moment ago)"
+            raise EvidenceMissingError(message, remedy=remedy)
         left = self._retries if retries is None else retries
         attempt = 0
         while True:
@@ -261,8 +269,11 @@ class HubClient:
                 return call()
             except Exception as error:
                 # Anything may come out of a third-party client fed with a stranger's answer.
+                unreachable = hub_errors.is_unreachable(error)
                 wait = _wait(error, attempt)
-                if attempt == left or wait is None:
+                if attempt >= (min(left, 1) if unreachable else left) or wait is None:
+                    if unreachable:
+                        self._unreachable_until = time.monotonic() + UNREACHABLE_SECONDS
                     raise hub_errors.translate(error, what) from error
             self._sleep(wait)
             attempt += 1

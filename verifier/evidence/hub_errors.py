@@ -12,6 +12,7 @@ TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 """HTTP statuses worth asking again for."""
 
 _TIMEOUTS = frozenset({"TimeoutException", "Timeout", "TimeoutError"})
+_UNREACHABLE = frozenset({"ConnectError", "ConnectTimeout", "ProxyError"})
 _CONNECTION = frozenset({"NetworkError", "ProxyError", "ConnectionError", "TransportError"})
 
 _NOT_FOUND = {
@@ -26,6 +27,10 @@ _NOT_FOUND = {
     ),
     "": ("not found (404)", "check repository, revision and path"),
 }
+
+
+NO_CONNECTION = ("no connection", "check the network and HF_ENDPOINT, or use a mirror (ALLOY_MIRROR)")
+"""What was found, and the remedy, where there is no server to ask."""
 
 
 class TooMuchDataError(Exception):
@@ -65,6 +70,11 @@ def is_connection(error: BaseException) -> bool:
     return any(_class_names(link) & _CONNECTION for link in _chain(error))
 
 
+def is_unreachable(error: BaseException) -> bool:
+    """Whether no connection could be made, so that every other question would fail alike."""
+    return status(error)[0] is None and any(_class_names(link) & _UNREACHABLE for link in _chain(error))
+
+
 def is_transient(error: BaseException) -> bool:
     """Whether asking again may help."""
     code, _ = status(error)
@@ -96,10 +106,12 @@ def _describe(error: Exception) -> tuple[str, str]:
             return "more data than the file can hold", "try later, or use a mirror (ALLOY_MIRROR)"
         if "RemoteProtocolError" in names or "Consistency check failed" in str(link):
             return "a truncated or malformed answer", "try again; the connection was cut"
+    if is_unreachable(error):
+        return NO_CONNECTION
     if is_timeout(error):
         return "no answer in time (timeout)", "try again later, or use a mirror (ALLOY_MIRROR)"
     if is_connection(error):
-        return "no connection", "check the network and HF_ENDPOINT, or use a mirror (ALLOY_MIRROR)"
+        return NO_CONNECTION
     if isinstance(error, OSError) and error.errno is not None:
         return f"a file that cannot be stored ({error.strerror})", "free space or make the folder writable"
     return (

@@ -211,7 +211,10 @@ def test_killed_writers_never_leave_a_corrupt_blob(cache: Cache, tmp_path: Path)
     leftovers = 0
     for round_ in range(24):
         writer = start(cache, source)
-        time.sleep(0.003 * round_)
+        give_up = time.monotonic() + 60
+        while not any((cache.root / "tmp").glob("*")) and time.monotonic() < give_up:
+            time.sleep(0.0002)
+        time.sleep(0.002 * round_)
         writer.send_signal(signal.SIGKILL)
         writer.wait()
         assert writer.stdout is not None

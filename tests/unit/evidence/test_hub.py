@@ -267,7 +267,10 @@ def test_no_server_at_all(waits: list[float]) -> None:
     with pytest.raises(EvidenceMissingError, match="no connection") as caught:
         client.revision(REPO)
     assert "ALLOY_MIRROR" in caught.value.remedy
-    assert len(waits) == 3
+    assert waits == [1.0]
+    with pytest.raises(EvidenceMissingError, match=r"no connection \(tried a moment ago\)"):
+        client.files(REPO, SHA)
+    assert waits == [1.0], "what is known to be down is not waited for again"
 
 
 @pytest.mark.parametrize(
