@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from verifier.errors import EvidenceMissingError, UsageError
+from verifier.errors import DocumentError, EvidenceMissingError, JudgeError, UsageError
 from verifier.runners import identity
 from verifier.runners import samples as samples_file
 from verifier.runners.locks import locked
@@ -69,14 +69,18 @@ class BenchmarkRunner:
 
         Raises:
             UsageError: the samples file cannot be read.
-            DocumentError: it, or the dataset, is malformed.
+            DocumentError: it is malformed.
             EvidenceMissingError: the judge's packages are not installed.
             SandboxError: too few sandbox layers work here, or one failed; nothing was run outside of it.
-            JudgeError: the judge itself broke.
+            JudgeError: the judge itself broke, or its dataset cannot be read.
         """
         if reason := self.unavailable():
             raise EvidenceMissingError(f"benchmark {self.name}: {reason}")
-        problems = load_problems(dataset, self.kind)
+        try:
+            problems = load_problems(dataset, self.kind)
+        except DocumentError as error:
+            # The dataset is this project's affair: it must never count against a card.
+            raise JudgeError(f"the dataset of {self.name} cannot be read: {error}") from error
         answers = samples_file.load(samples, {task: problem.prompt for task, problem in problems.items()})
         plan = choose(unsafe_no_sandbox=unsafe_no_sandbox)
         who = identity.judge(_digest_of(dataset), plan)

@@ -71,3 +71,20 @@ class ScoreResult:
         if self.missing or self.undecided or not self.total:
             return None
         return self.passed / self.total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetPin:
+    """A benchmark's dataset, pinned by digest.
+
+    Attributes:
+        filename: name in a mirror's ``datasets/`` folder.
+        sha256: digest of the file as distributed (compressed).
+        size: its size in bytes.
+        url: where the harness itself fetches it; None if it ships with this project.
+    """
+
+    filename: str
+    sha256: str
+    size: int
+    url: str | None = None
