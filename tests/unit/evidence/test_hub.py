@@ -361,3 +361,11 @@ def test_an_endless_truncating_server_is_stopped(
     server.fault("GET", "/" + sha256(WEIGHTS), truncate=len(WEIGHTS) - 1, ignore_range=True, times=99)
     with pytest.raises(AlloyError, match="more data than the file can hold"):
         client.download(REPO, SHA, "model.safetensors", tmp_path)
+
+
+def test_a_redirect_within_the_hub_is_followed(client: HubClient, server: HubServer, tmp_path: Path) -> None:
+    target = {"Location": f"/{REPO}/resolve/{SHA}/tiny.alloy.json"}
+    server.fault("HEAD", "/resolve/main/", status=307, headers=target, times=9)
+    server.fault("GET", "/resolve/main/", status=307, headers=target, times=9)
+    assert client.download(REPO, "main", "tiny.alloy.json", tmp_path).read_bytes() == ALLOY
+    assert any(SHA in seen.path for seen in server.seen)
