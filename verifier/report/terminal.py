@@ -49,8 +49,14 @@ def show(report: Report, file: TextIO, verbose: bool = False) -> None:
 def _console(file: TextIO) -> "Console":
     from rich.console import Console
 
+    class Plain(Console):
+        """A console that leaves a closed pipe to the command line: rich would exit with 1, "refuted"."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
     terminal = file.isatty()
-    return Console(
+    return Plain(
         file=file,
         force_terminal=terminal,
         no_color=not terminal or bool(os.environ.get("NO_COLOR")),

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.unit import tiny
 from tests.unit.report.samples import artifact, checked
 from verifier import cli, cli_common
 from verifier.errors import JudgeError, UsageError
@@ -171,14 +172,17 @@ def test_interrupt_is_130(capsys, broken):
     assert run(capsys, "schema") == (130, "", "interrupted\n")
 
 
-def test_a_closed_pipe_is_no_crash():
-    program = "from verifier.cli import main; import sys; sys.exit(main(['schema']))"
+@pytest.mark.parametrize("command", ["schema", "verify"])
+def test_a_closed_pipe_is_no_crash_and_no_verdict(command, tmp_path):
+    argv = (
+        ["schema"]
+        if command == "schema"
+        else ["verify", str(tiny.make(tmp_path)), "--offline", "--tier=1", "-v"]
+    )
+    program = f"import sys; sys.stdin.read(); from verifier.cli import main; sys.exit(main({argv!r}))"
     # The reader goes before the writer starts: the pipe is closed at the first write.
     process = subprocess.Popen(
-        [sys.executable, "-c", f"import sys; sys.stdin.read(); {program}"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     process.stdout.close()
     process.stdin.close()
