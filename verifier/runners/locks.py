@@ -33,6 +33,31 @@ def locked(path: Path, *, shared: bool = False) -> Iterator[None]:
         os.close(descriptor)
 
 
-def quiet_lock() -> Path:
-    """The lock of this machine's user that a run alone holds, and that all other runs share."""
-    return Path(tempfile.gettempdir()) / f"alloy-judge-{os.getuid()}.lock"
+def _machine_wide(name: str) -> Path:
+    return Path(tempfile.gettempdir()) / f"alloy-judge-{os.getuid()}.{name}.lock"
+
+
+@contextlib.contextmanager
+def beside_others() -> Iterator[None]:
+    """Run one solution while other runs of this machine's user may run, too.
+
+    Whoever wants to run alone keeps the gate, so that newcomers cannot keep him waiting for ever.
+
+    Raises:
+        JudgeError: a lock file cannot be opened.
+    """
+    with contextlib.ExitStack() as stack:
+        with locked(_machine_wide("gate")):
+            stack.enter_context(locked(_machine_wide("run"), shared=True))
+        yield
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Run with no other run of this machine's user beside, whichever process it belongs to.
+
+    Raises:
+        JudgeError: a lock file cannot be opened.
+    """
+    with locked(_machine_wide("gate")), locked(_machine_wide("run")):
+        yield

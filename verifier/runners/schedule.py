@@ -1,6 +1,6 @@
 """Judging many solutions: in parallel first, suspects alone afterwards.
 
-1. Every solution goes to the official judge, ``jobs`` at a time, under a lock that all runs share.
+1. Every solution goes to the official judge, ``jobs`` at a time; each run holds a lock that runs share.
 2. Suspects go there again one by one, under the same lock held alone, so that not even another process of
    this project disturbs them; ``policy`` says what each answer settles.
 3. Every suite that the official judge passes goes to the isolated judge, ``jobs`` at a time.
@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from verifier.runners import judges, policy
 from verifier.runners.judges import IsolatedRun, OfficialRun, Suite
-from verifier.runners.locks import locked, quiet_lock
+from verifier.runners.locks import alone, beside_others
 from verifier.runners.policy import Step
 from verifier.runners.problems import Problem
 from verifier.runners.samples import Sample
@@ -103,14 +103,8 @@ def judge(
         SandboxError: a sandbox could not be set up.
     """
     settled = _official(bench, samples, on_progress)
-    with locked(quiet_lock(), shared=True):
-        results = _each(
-            bench.jobs,
-            list(zip(samples, settled, strict=True)),
-            lambda pair: _confirm(bench, *pair),
-            "isolated judge",
-            on_progress,
-        )
+    pairs = list(zip(samples, settled, strict=True))
+    results = _each(bench.jobs, pairs, lambda pair: _confirm(bench, *pair), "isolated judge", on_progress)
     return [_settle_isolated(bench, sample, result) for sample, result in zip(samples, results, strict=True)]
 
 
@@ -129,14 +123,11 @@ def _each(
 def _official(
     bench: Bench, samples: Sequence[Sample], on_progress: Progress | None
 ) -> list[dict[str, _Settled]]:
-    with locked(quiet_lock(), shared=True):
-        runs = _each(
-            bench.jobs,
-            samples,
-            lambda s: bench.ask_official(s, bench.suites(s)),
-            "official judge",
-            on_progress,
-        )
+    def ask(sample: Sample) -> dict[str, OfficialRun]:
+        with beside_others():
+            return bench.ask_official(sample, bench.suites(sample))
+
+    runs = _each(bench.jobs, samples, ask, "official judge", on_progress)
     settled = [{name: _Settled(policy.first(run)) for name, run in answer.items()} for answer in runs]
     suspects = [i for i, steps in enumerate(settled) if any(s.step is Step.SUSPECT for s in steps.values())]
     for done, index in enumerate(suspects):
@@ -153,7 +144,7 @@ def _alone(bench: Bench, sample: Sample, before: Mapping[str, _Settled]) -> dict
         if suite.name in before and before[suite.name].step is not Step.SUSPECT:
             continue
         # Held for each suite anew: others may run in between, and nobody waits for the whole list.
-        with locked(quiet_lock()):
+        with alone():
             steps[suite.name] = _suspect(bench, sample, suite)
         if steps[suite.name].step is not Step.PASS:
             break
@@ -201,7 +192,8 @@ def _confirm(bench: Bench, sample: Sample, settled: Mapping[str, _Settled]) -> d
             continue
         known = settled[suite.name]
         if known.step is Step.PASS:
-            run = bench.ask_isolated(sample, suite)
+            with beside_others():
+                run = bench.ask_isolated(sample, suite)
             results[suite.name] = _passed(known, run)
         elif known.step is Step.UNDECIDED:
             results[suite.name] = SuiteResult(
@@ -224,7 +216,8 @@ def _failed(bench: Bench, sample: Sample, suite: Suite, known: _Settled) -> Suit
     entry_point = bench.problems[sample.task_id].entry_point
     if bench.dataset != "humaneval" or entry_point not in WRONG_IN_RELEASE:
         return SuiteResult(official=known.step.value)
-    run = bench.ask_isolated(sample, suite)
+    with beside_others():
+        run = bench.ask_isolated(sample, suite)
     return SuiteResult(
         official=known.step.value,
         isolated=run.status,
@@ -242,7 +235,7 @@ def _settle_isolated(
         result = settled.get(suite.name)
         if result is None or (result.official, result.isolated) != ("pass", "timeout"):
             continue
-        with locked(quiet_lock()):
+        with alone():
             run = bench.ask_isolated(sample, suite)
         settled[suite.name] = _passed(_Settled(Step.PASS, sensitive=run.status == "pass"), run)
     return settled

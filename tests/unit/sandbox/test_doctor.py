@@ -25,7 +25,7 @@ def test_too_few_layers_refuse_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_trouble", lambda mode: "namespaces are not permitted")
     assert not doctor.sufficient()
     with pytest.raises(
-        SandboxError, match="expected namespaces.*found: .*namespaces are not permitted"
+        SandboxError, match=r"expected namespaces.*found: .*namespaces are not permitted"
     ) as caught:
         doctor.choose()
     assert "--unsafe-no-sandbox" in caught.value.remedy
