@@ -48,6 +48,7 @@ def _add_receipt(slate: Slate) -> None:
             "card-digest",
             "/receipt/cardHash",
             "The model card (README.md) has the digest that the receipt names.",
+            params={"path": "README.md"},
         )
     for i, publication in enumerate(receipt.publications or ()):
         if publication.url is not None:

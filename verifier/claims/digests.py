@@ -17,6 +17,7 @@ def add(slate: Slate) -> None:
     _add_forms(slate)
     _add_files(slate)
     _add_corpora(slate)
+    _add_selections(slate)
 
 
 def _add_forms(slate: Slate) -> None:
@@ -110,3 +111,18 @@ def _add_corpus(slate: Slate, where: str, key: str) -> None:
         params={"file": f"{where}/{key}File"},
         expected=slate.value(digest) or (listed[0] if listed else None),
     )
+
+
+def _add_selections(slate: Slate) -> None:
+    """The recorded choice of heads or experts decides the bytes of the result, so it is attested too."""
+    for i, stage in enumerate(slate.value("/stages")):
+        if isinstance(stage.get("selectionFile"), str):
+            slate.add(
+                f"stage-{i}-selection",
+                Tier.BYTES,
+                "selection-digest",
+                f"/stages/{i}/selectionSha256",
+                f"The selection of stage {i} has the stated digest.",
+                inputs=(f"/stages/{i}/selectionFile",),
+                params={"path": stage["selectionFile"]},
+            )

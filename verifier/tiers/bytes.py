@@ -162,7 +162,19 @@ def _check_small(claim: Claim, ctx: Context, path: str, code: str) -> Outcome:
 
 def check_card(claim: Claim, ctx: Context) -> Outcome:
     """The model card has the digest in the receipt."""
-    return _check_small(claim, ctx, "README.md", "card-differs")
+    return _check_small(claim, ctx, claim.params["path"], "card-differs")
+
+
+def check_selection(claim: Claim, ctx: Context) -> Outcome:
+    """The recorded selection of heads or experts hashes as claimed."""
+    if claim.expected is None:
+        return unverifiable(
+            claim,
+            "selection-without-digest",
+            f"{claim.params['path']} is named without a digest",
+            remedy="state selectionSha256",
+        )
+    return _check_small(claim, ctx, claim.params["path"], "selection-differs")
 
 
 def check_external(claim: Claim, ctx: Context) -> Outcome:
@@ -189,11 +201,22 @@ def check_dataset(claim: Claim, ctx: Context) -> Outcome:
     from verifier.runners import registry
 
     for benchmark in registry.names():
-        pin = registry.get(benchmark).dataset
-        if pin.sha256 == expected:
+        if registry.get(benchmark).dataset.sha256 == expected:
             return verified(
                 f"equals the pinned data set of {benchmark}", found=claim.expected, method="dataset-pin"
             )
+    known = registry.find(name)
+    if known is not None and known.dataset.url is None:
+        # It ships with this project, so there is no other release that the card could mean.
+        found = "sha256:" + known.dataset.sha256
+        return refuted(
+            claim,
+            "dataset-differs",
+            f"claimed {expected[:16]}…, {name} is {known.dataset.sha256[:16]}…",
+            found=found,
+            method="dataset-pin",
+            remedy="state the digest of the data set that was used",
+        )
     return _file_or_missing(claim, ctx, name, expected)
 
 

@@ -36,6 +36,7 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "model-hash": bytes.check_model_hash,
         "samples-digest": bytes.check_samples,
         "card-digest": bytes.check_card,
+        "selection-digest": bytes.check_selection,
         "external-digest": bytes.check_external,
         "dataset-digest": bytes.check_dataset,
         "corpus-digest": bytes.check_corpus,
