@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from verifier.sandbox import doctor
+
 HERE = Path(__file__).parent
 
 
@@ -124,6 +128,13 @@ MBPP: tuple[dict[str, Any], ...] = (
 KIND = {p["entry_point"]: kind for kind, ps in (("humaneval", HUMANEVAL), ("mbpp", MBPP)) for p in ps}
 PROBLEM = {p["entry_point"]: p for p in HUMANEVAL + MBPP}
 HONEST = tuple(p["entry_point"] for p in HUMANEVAL + MBPP)
+
+
+def require_sandbox() -> None:
+    """Skip the test where too few layers of the sandbox work; not at import, for finding out takes a while."""
+    if not doctor.sufficient():
+        found = "; ".join(f"{layer.name}: {layer.detail}" for layer in doctor.layers() if not layer.available)
+        pytest.skip(f"needs a sandbox with enough layers; missing: {found}")
 
 
 def canonical(entry: str) -> str:

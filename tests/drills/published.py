@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.drills.drillbench import require_sandbox
 from verifier.runners import registry
 from verifier.runners.model import ScoreResult, TaskResult
 from verifier.runners.problems import Problem, load_problems
@@ -18,13 +19,14 @@ KIND = {"humaneval_plus": "humaneval", "mbpp_plus": "mbpp"}
 
 
 def mirror() -> Path:
-    """Return the mirror's folder, or skip the test and say what is missing."""
+    """Return the mirror's folder, or skip the test and say what is missing (the sandbox included)."""
     named = os.environ.get("ALLOY_MIRROR")
     if not named:
         pytest.skip("needs published datasets and samples: set ALLOY_MIRROR to a folder that has them")
     folder = Path(named)
     if not (folder / "datasets").is_dir():
         pytest.skip(f"needs published datasets: {folder} (ALLOY_MIRROR) has no folder datasets/")
+    require_sandbox()
     return folder
 
 

@@ -13,13 +13,8 @@ import pytest
 
 from tests.drills import mutants, published
 from verifier.runners.model import ScoreResult
-from verifier.sandbox import doctor
 
 pytestmark = [
-    pytest.mark.skipif(
-        not doctor.sufficient(),
-        reason="needs a sandbox with enough layers; `alloy doctor` lists what is missing",
-    ),
     pytest.mark.timeout(3000),
 ]
 

@@ -18,13 +18,8 @@ import pytest
 from tests.drills import drillbench
 from verifier.runners import registry
 from verifier.runners.model import TaskResult
-from verifier.sandbox import doctor
 
 pytestmark = [
-    pytest.mark.skipif(
-        not doctor.sufficient(),
-        reason="needs a sandbox with enough layers; `alloy doctor` lists what is missing",
-    ),
     pytest.mark.timeout(1800),
 ]
 
@@ -32,7 +27,28 @@ pytestmark = [
 os.environ["ALLOY_DRILL_SECRET"] = "canary in the environment"
 
 HOSTILE = drillbench.specimens("hostile")
-NAMES = [sample.name for sample in HOSTILE]
+HANGING = frozenset(
+    {
+        "endless_expression",
+        "endless_loop_ignoring_signals",
+        "endless_loop_on_import",
+        "deep_recursion_in_c",
+        "huge_integer",
+        "memory_flood",
+        "reply_slowly",
+        "sleeps",
+        "squats_locks",
+        "stops_itself",
+        "thread_bomb",
+        "zombie_flood",
+    }
+)
+"""Samples that end at a time limit only, and are then judged again alone: minutes on a busy machine."""
+
+GROUPS = {
+    "quick": [sample for sample in HOSTILE if sample.name not in HANGING],
+    "hanging": [sample for sample in HOSTILE if sample.name in HANGING],
+}
 CHECKOUT = Path(__file__).resolve().parents[2]
 SECRET = b"canary: nobody but the test may read or change this"
 WRITTEN = "alloy-drill-was-here"
@@ -157,15 +173,17 @@ def _state(path: Path) -> tuple[int, int, int]:
     return status.st_mode, status.st_mtime_ns, status.st_ino
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+@pytest.fixture(scope="module", params=["quick", pytest.param("hanging", marks=pytest.mark.slow)])
+def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    drillbench.require_sandbox()
+    group = GROUPS[request.param]
     outside = Outside(folder=tmp_path_factory.mktemp("hostile"))
     outside.canary.write_bytes(SECRET)
     # Readable by everyone, so that it is the sandbox that protects it and not its mode.
     outside.canary.chmod(0o666)
     state = _state(outside.canary)
     with listening(outside):
-        direct = [replace(sample, code=outside.fill_in(sample.code)) for sample in HOSTILE]
+        direct = [replace(sample, code=outside.fill_in(sample.code)) for sample in group]
         turned = [replace(sample, code=turncoat(sample, sample.code)) for sample in direct]
         among = drillbench.among_honest(direct)
         return Runs(
@@ -198,17 +216,25 @@ def test_the_drill_itself_works(tmp_path: Path) -> None:
     assert set(outside.heard) >= {"tcp", "udp", "unix", "abstract"}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_attack_gains_nothing(runs: Runs, name: str) -> None:
-    assert runs.direct[name].official != "pass"
-    assert runs.direct[name].confirmed is not True
+def test_enough_samples_and_none_twice() -> None:
+    assert len({sample.code for sample in HOSTILE}) == len(HOSTILE) >= 40
+    assert {sample.name for sample in HOSTILE} >= HANGING
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_turncoat_gains_nothing(runs: Runs, name: str) -> None:
-    assert runs.turned[name].official == "pass"
-    assert runs.turned[name].isolated != "pass"
-    assert runs.turned[name].confirmed is not True
+def _attacks(results: dict[str, TaskResult]) -> dict[str, TaskResult]:
+    return {name: result for name, result in results.items() if ":" not in name}
+
+
+def test_attacks_gain_nothing(runs: Runs) -> None:
+    attacks = _attacks(runs.direct)
+    assert attacks
+    assert {n: r for n, r in attacks.items() if r.official == "pass" or r.confirmed is True} == {}
+
+
+def test_turncoats_gain_nothing(runs: Runs) -> None:
+    attacks = _attacks(runs.turned)
+    assert {n: r for n, r in attacks.items() if r.official != "pass"} == {}, "honest under the official judge"
+    assert {n: r for n, r in attacks.items() if r.isolated == "pass" or r.confirmed is True} == {}
 
 
 def test_neighbours_keep_their_results(runs: Runs) -> None:
