@@ -131,7 +131,7 @@ HONEST = tuple(p["entry_point"] for p in HUMANEVAL + MBPP)
 
 
 def require_sandbox() -> None:
-    """Skip the test where too few layers of the sandbox work; not at import, for finding out takes a while."""
+    """Skip the test where too few sandbox layers work; not at import, for finding out takes a while."""
     if not doctor.sufficient():
         found = "; ".join(f"{layer.name}: {layer.detail}" for layer in doctor.layers() if not layer.available)
         pytest.skip(f"needs a sandbox with enough layers; missing: {found}")
