@@ -198,13 +198,3 @@ def _worse(one: TaskResult, other: TaskResult) -> TaskResult:
     """A repeated task counts only if every one of its samples is confirmed."""
     order = {False: 0, None: 1, True: 2}
     return min(one, other, key=lambda result: order[result.confirmed])
-
-
-def check_name(name: str) -> None:
-    """Refuse a benchmark name that could not stand in a claim.
-
-    Raises:
-        UsageError: it is empty or holds white space.
-    """
-    if not name or any(character.isspace() for character in name):
-        raise UsageError(f"benchmark name: expected letters without white space, found {name!r}")
