@@ -100,7 +100,8 @@ def _add_corpora(slate: Slate) -> None:
 def _add_corpus(slate: Slate, where: str, key: str) -> None:
     """The claim's value is the corpus's digest, not its name, which publishers write as prose."""
     name, digest = slate.value(f"{where}/{key}"), f"{where}/{key}Sha256"
-    listed = [d.get("hash") for d in slate.value("/results/integrity/datasets") or () if d.get("name") == name]
+    datasets = slate.value("/results/integrity/datasets") or ()
+    listed = [d.get("hash") for d in datasets if d.get("name") == name]
     slate.add(
         f"corpus-{where[1:]}-{key}",
         Tier.BYTES,

@@ -8,7 +8,6 @@ from verifier.alloy.parse import Alloy, get
 from verifier.claims.model import Claim
 from verifier.verdicts import JSON, Tier
 
-
 _AT_POINTER: JSON = object()
 
 

@@ -133,7 +133,7 @@ def _kept(keep: JSON) -> tuple[int, int]:
 
 def _kept_tensors(v: Values) -> int:
     kept, layers = _kept(v["keep"])
-    return kept * v["tensors"] * (1 if layers > 1 else v["layers"])
+    return int(kept * v["tensors"] * (1 if layers > 1 else v["layers"]))
 
 
 def kept_tensors(v: Values) -> Interval:
