@@ -23,8 +23,17 @@ NAMES = tuple(e.name for e in ENTRIES)
 FIRST, SECOND = NAMES[0], NAMES[-1]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    """One evidence cache for all runs, so that samples are executed once."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("ALLOY_CACHE", str(folder))
+        yield folder
+
+
 @pytest.fixture(scope="module")
-def verdicts(tmp_path_factory):
+def verdicts(cache):
     """Measured verdicts of two reference entries, as reviewed snapshots."""
     options = engine.Options(offline=True)
     report = json.loads(dumps(engine.verify([FIRST, SECOND], options=options)))
@@ -88,6 +97,7 @@ class Runner:
             "GITHUB_PATH": str(self.temp / "path"),
             "RUNNER_TEMP": str(self.temp),
             "OMP_NUM_THREADS": "1",
+            "ALLOY_CACHE": os.environ["ALLOY_CACHE"],
         }
 
     def act(self, message="change"):
