@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from verifier.errors import DocumentError, EvidenceMissingError, JudgeError, UsageError
+from verifier.errors import DocumentError, EvidenceMissingError, JudgeError
 from verifier.runners import identity
 from verifier.runners import samples as samples_file
 from verifier.runners.locks import locked

@@ -136,7 +136,7 @@ def _official_suite(suite: Suite) -> dict[str, Any]:
     return {
         "name": suite.name,
         "inputs": list(suite.inputs),
-        "expected": list(suite.expected),
+        "expected": hand_over(list(suite.expected)),
         "ref_time": list(suite.times),
     }
 
@@ -281,10 +281,17 @@ def read_frames(reply: Reply) -> tuple[bool, list[Any], list[float], int | None]
     return loaded, outputs, times, ended
 
 
-def can_marshal(value: Any) -> bool:
-    """Whether a trusted value can be handed to the official judge."""
+def hand_over(values: list[Any]) -> list[Any] | bytes:
+    """Make trusted results ready for the official judge: as they are, or encoded where marshal cannot.
+
+    Args:
+        values: results of canonical solutions, such as lists, or counters.
+
+    Raises:
+        CodecError: a value is not plain.
+    """
     try:
-        marshal.dumps(value)
+        marshal.dumps(values)
     except ValueError:
-        return False
-    return True
+        return codec.encode(values, strict=True)
+    return values

@@ -101,7 +101,7 @@ def _answers(problem: Problem, dataset: str, sandbox: Sandbox) -> dict[str, Any]
     for name, inputs in (("base", problem.base_input), ("plus", problem.plus_input)):
         reply = judges.run_isolated(sandbox, problem, inputs, code, [SECONDS] * len(inputs), mode, budget=0)
         _loaded, outputs, times, _ended = judges.read_frames(reply)
-        if len(outputs) != len(inputs) or not judges.can_marshal(outputs):
+        if len(outputs) != len(inputs) or not _plain(outputs):
             raise JudgeError(
                 f"{problem.task_id}: expected {len(inputs)} plain {name} results of the canonical solution, "
                 f"found {len(outputs)} ({reply.cause or f'exit status {reply.exit}'})",
@@ -109,6 +109,14 @@ def _answers(problem: Problem, dataset: str, sandbox: Sandbox) -> dict[str, Any]
             )
         answer[name] = (outputs, times)
     return answer
+
+
+def _plain(outputs: list[Any]) -> bool:
+    try:
+        judges.hand_over(outputs)
+    except codec.CodecError:
+        return False
+    return True
 
 
 def _read(path: Path) -> Any:

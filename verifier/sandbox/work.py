@@ -75,13 +75,16 @@ def _official(job: dict[str, Any]) -> dict[str, Any]:
 
     answer: dict[str, Any] = {}
     for suite in job["suites"]:
+        expected = suite["expected"]
+        if isinstance(expected, bytes):
+            expected = codec.decode(expected)
         began = time.monotonic()
         status, details = untrusted_check(
             job["dataset"],
             job["code"],
             suite["inputs"],
             job["entry_point"],
-            expected=suite["expected"],
+            expected=expected,
             atol=job["atol"],
             ref_time=suite["ref_time"],
             fast_check=True,
