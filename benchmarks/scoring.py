@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,7 @@ def main() -> None:
                 row |= {"alloy cpu": mine.cpu, "evalplus": official.seconds, "evalplus cpu": official.cpu}
                 row |= {"confirmed": confirmed, "evalplus passed": passed, "differ": differ}
                 rows += [] if warming else [row]
+                print("warming" if warming else json.dumps(row), file=sys.stderr, flush=True)
     total = {
         side: sum(row[side] for row in rows) for side in ("alloy", "evalplus", "alloy cpu", "evalplus cpu")
     }
