@@ -209,7 +209,7 @@ def _add_parameters(slate: Slate) -> None:
 
 def _anchor_pointer(slate: Slate) -> str:
     for i, stage in enumerate(slate.value("/stages")):
-        if isinstance(stage.get("calibrationAnchor"), dict):
+        if stage["type"] == "eval" and isinstance(stage.get("calibrationAnchor"), dict):
             return f"/stages/{i}/calibrationAnchor"
     return "/stages/none"
 

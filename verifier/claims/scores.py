@@ -124,7 +124,7 @@ def _add_tables(slate: Slate) -> None:
                     _add_score(slate, f"{label}-{i}-{key}", f"/results/{table}/{i}/{escape(key)}", key)
     for i, stage in enumerate(slate.value("/stages")):
         anchor = stage.get("calibrationAnchor")
-        if isinstance(anchor, dict) and is_number(anchor.get("publishedScore")):
+        if stage["type"] == "eval" and isinstance(anchor, dict) and is_number(anchor.get("publishedScore")):
             slate.add(
                 "anchor-published",
                 Tier.SCORES,

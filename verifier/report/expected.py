@@ -16,7 +16,7 @@ from verifier.report.text import clean, encode
 from verifier.verdicts import JSON, Verdict
 
 _MAX_BYTES = 16 << 20
-_VERDICTS = frozenset(v.value for v in Verdict)
+_VERDICTS = tuple(v.value for v in Verdict)
 
 
 def dumps(report: ArtifactReport) -> str:

@@ -49,7 +49,10 @@ def check_parameters(claim: Claim, ctx: Context) -> Outcome:
     from forge.stages import parameters
 
     index = claim.params["index"]
-    problems = parameters.check(ctx.value(f"/stages/{index}"), index, ctx.value("/source"))
+    try:
+        problems = parameters.check(ctx.value(f"/stages/{index}"), index, ctx.value("/source"))
+    except RegistryError as error:
+        return refuted(claim, "unknown-stage", str(error), remedy=error.remedy)
     if not problems:
         return verified("all parameters in range", found="valid", method="parameter-rules")
     text = "; ".join(f"{p.pointer}: {p.message}" for p in problems)
