@@ -245,7 +245,7 @@ def check_corpus(claim: Claim, ctx: Context) -> Outcome:
     """A corpus that the recipe names is pinned, and matches where it is published."""
     expected = hex_digest(claim.expected)
     if expected is None:
-        name = str(ctx.value(claim.pointer))[:60]
+        name = str(ctx.value(claim.pointer)).split(" ")[0][:60]
         return unverifiable(
             claim,
             "corpus-without-digest",
