@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from verifier.runners.compare import NOT_NONE_TASKS, agree_all
+from verifier.runners.compare import NOT_NONE_TASKS, agree_all, agree_encoded, prepare
 from verifier.runners.problems import Problem
 from verifier.sandbox import codec
 from verifier.sandbox.client import Reply, Sandbox
@@ -177,7 +177,7 @@ def judge_in_isolation(
     mode = "candidate" if _only_presence(dataset, problem) else ""
     reply = run_isolated(sandbox, problem, suite.inputs, code, [GENEROSITY * limit for limit in limits], mode)
     loaded, outputs, times, ended = read_frames(reply)
-    verdicts = agree_all(dataset, problem.entry_point, suite.inputs, outputs, suite.expected, problem.atol)
+    verdicts = _agreements(dataset, problem, suite, outputs)
     if False in verdicts[: len(outputs)]:
         return IsolatedRun(
             status="fail", strain=0.0, note=f"{suite.name} input {verdicts.index(False)}: wrong result"
@@ -192,6 +192,17 @@ def judge_in_isolation(
         seconds = times[-1] if ended == TIMED_OUT and times else GENEROSITY * limit * (reply.cause != "wall")
         return IsolatedRun(status="timeout", strain=seconds / limit, note=f"{where}: out of time")
     return IsolatedRun(status="fail", strain=0.0, note=f"{where}: {_why(ended, reply)}")
+
+
+def _agreements(dataset: str, problem: Problem, suite: Suite, outputs: list[bytes]) -> list[bool]:
+    name, inputs, expected = problem.entry_point, suite.inputs, suite.expected
+    try:
+        values = [codec.decode(data) for data in outputs]
+    except codec.CodecError:
+        # Malformed, or larger than what is read from strangers: then only the right bytes are right.
+        ready = [prepare(dataset, name, *pair) for pair in zip(inputs, expected, strict=True)]
+        return agree_encoded(dataset, name, inputs, outputs, ready, problem.atol)
+    return agree_all(dataset, name, inputs, values, expected, problem.atol)
 
 
 def _only_presence(dataset: str, problem: Problem) -> bool:
@@ -249,15 +260,16 @@ def run_isolated(
     return sandbox.run(job)
 
 
-def read_frames(reply: Reply) -> tuple[bool, list[Any], list[float], int | None]:
-    """Decode what an isolated candidate sent, up to the first thing that is malformed.
+def read_frames(reply: Reply) -> tuple[bool, list[bytes], list[float], int | None]:
+    """Take apart what an isolated candidate sent, up to the first thing that is malformed.
 
     Returns:
-        Whether its code loaded; the results; processor seconds of each call that ended, by its own clock;
+        Whether its code loaded; the results, encoded; processor seconds of each call that ended, by its
+        own clock;
         how the last call ended if not with a result (None: it did not say).
     """
     data = memoryview(reply.output)
-    outputs: list[Any] = []
+    outputs: list[bytes] = []
     times: list[float] = []
     loaded, ended, position = False, None, 0
     while position + FRAME.size <= len(data):
@@ -273,11 +285,7 @@ def read_frames(reply: Reply) -> tuple[bool, list[Any], list[float], int | None]
         if kind != OUTPUT:
             ended = kind
             break
-        try:
-            outputs.append(codec.decode(bytes(body)))
-        except codec.CodecError:
-            ended = NOT_PLAIN
-            break
+        outputs.append(bytes(body))
     return loaded, outputs, times, ended
 
 

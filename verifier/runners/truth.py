@@ -100,7 +100,8 @@ def _answers(problem: Problem, dataset: str, sandbox: Sandbox) -> dict[str, Any]
     answer: dict[str, Any] = {}
     for name, inputs in (("base", problem.base_input), ("plus", problem.plus_input)):
         reply = judges.run_isolated(sandbox, problem, inputs, code, [SECONDS] * len(inputs), mode, budget=0)
-        _loaded, outputs, times, _ended = judges.read_frames(reply)
+        _loaded, frames, times, _ended = judges.read_frames(reply)
+        outputs = [codec.decode(data, limits=codec.WIDE) for data in frames]
         if len(outputs) != len(inputs) or not _plain(outputs):
             raise JudgeError(
                 f"{problem.task_id}: expected {len(inputs)} plain {name} results of the canonical solution, "
