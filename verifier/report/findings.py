@@ -19,14 +19,14 @@ metadata is asked (`alloy verify NAME` without `--offline`).
 
 ## The two versions of qwen3-coder-30b-a3b-compacted-19b-256k
 
-Version 1.0.0 (withdrawn) claims 86.0 for the student and 89.0 for the base on HumanEval+, version 1.0.1 claims
-85.4 and 88.4, for byte-identical samples. The judge confirms 141 and 146 of 164 problems, base and extra tests
-both: 85.98 and 89.02. So the withdrawn numbers hold and the corrected ones are refuted. The one problem by which
-the student's count differs from 140 is HumanEval/83: its tests take long, and evalplus's wall-clock limit fails it
-when other processes are busy beside it. On a machine with a load of 7 evalplus 0.3.1's own command line counted
-140 for the student (HumanEval/83 failed) and 146 for the base; this project decides such a problem alone and by
-processor time, and gets 141. Version 1.0.1 also still states the old 89.0 as the anchor of its prior baseline,
-which contradicts its own base score.
+Version 1.0.0 (withdrawn) claims 86.0 for the student and 89.0 for the base on HumanEval+, version 1.0.1
+claims 85.4 and 88.4, for byte-identical samples. The judge confirms 141 and 146 of 164 problems, base and
+extra tests both: 85.98 and 89.02. So the withdrawn numbers hold and the corrected ones are refuted. The
+one problem by which the student's count differs from 140 is HumanEval/83: its tests take long, and
+evalplus's wall-clock limit fails it when other processes are busy beside it. On a machine with a load of
+7 evalplus 0.3.1's own command line counted 140 for the student (HumanEval/83 failed) and 146 for the
+base; this project decides such a problem alone and by processor time, and gets 141. Version 1.0.1 also
+still states the old 89.0 as the anchor of its prior baseline, which contradicts its own base score.
 
 ## How to read this
 
