@@ -18,11 +18,13 @@ TIME_FACTOR = 4.0
 """Time limit of one call as a multiple of the canonical solution's time: evalplus's default."""
 GENEROSITY = 4.0
 """The isolated judge's processor-time limit as a multiple of the official limit."""
+BELIEVABLE = 0.9
+"""Share of the limit below which a reported timeout is not believed."""
 TOTAL_LIMIT = 60.0
 """evalplus's cap on the seconds of one run over all inputs."""
 
 MIB = 1 << 20
-REVISION = 1
+REVISION = 2
 """Raised whenever a change here may change a status."""
 
 LIMITS = {
@@ -177,6 +179,8 @@ def judge_in_isolation(
     mode = "candidate" if _only_presence(dataset, problem) else ""
     reply = run_isolated(sandbox, problem, suite.inputs, code, [GENEROSITY * limit for limit in limits], mode)
     loaded, outputs, times, ended = read_frames(reply)
+    if len(outputs) > len(limits):
+        return IsolatedRun(status="fail", strain=0.0, note=f"{suite.name}: more results than inputs")
     verdicts = _agreements(dataset, problem, suite, outputs)
     if False in verdicts[: len(outputs)]:
         return IsolatedRun(
@@ -190,6 +194,10 @@ def judge_in_isolation(
         limit = limits[min(len(outputs), len(limits) - 1)]
         # Whoever stalls was asleep or busy for the stall limit; a wall limit alone proves nothing.
         seconds = times[-1] if ended == TIMED_OUT and times else GENEROSITY * limit * (reply.cause != "wall")
+        bound = GENEROSITY * (limit if loaded else MIN_TIME_LIMIT)
+        if ended == TIMED_OUT and times and seconds < BELIEVABLE * bound:
+            # The timer never fires before the limit: a sooner report is the candidate's own invention.
+            return IsolatedRun(status="fail", strain=0.0, note=f"{where}: reported a timeout that was none")
         return IsolatedRun(status="timeout", strain=seconds / limit, note=f"{where}: out of time")
     return IsolatedRun(status="fail", strain=0.0, note=f"{where}: {_why(ended, reply)}")
 
