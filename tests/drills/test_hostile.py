@@ -144,7 +144,11 @@ def _listen(name: str, link: socket.socket, stop: threading.Event, heard: list[s
             if link.type == socket.SOCK_DGRAM:
                 link.recv(64)
             else:
-                link.accept()[0].close()
+                caller = link.accept()[0]
+                with caller, contextlib.suppress(OSError):
+                    # Hear him out: closing at once would make his send fail now and then.
+                    caller.settimeout(1.0)
+                    caller.recv(64)
             heard.append(name)
 
 
