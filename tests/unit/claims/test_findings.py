@@ -14,7 +14,7 @@ def test_every_refuted_or_unverifiable_claim_is_told():
     for entry in entries:
         section = page.partition(f"\n## {entry.name}\n")[2].partition("\n## ")[0]
         reviewed = expected.read(Path(catalog.verdicts_path(entry)))
-        assert reviewed is not None
+        assert reviewed, f"{entry.name} has no reviewed verdicts"
         for claim_id, fact in reviewed.items():
             told = f"`{claim_id.removeprefix(entry.name + '-')}` at" in section
             assert told == (fact["verdict"] in ("REFUTED", "UNVERIFIABLE")), claim_id
