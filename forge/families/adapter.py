@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from forge.families.attention import AttentionLayout
 from forge.families.layouts import ExpertLayout
 from verifier.errors import RegistryError
 
@@ -29,6 +30,12 @@ class FamilyAdapter:
             operation has to leave them out.
         guarded: prefixes of tensor names (vision and audio towers, speech decoders) that no
             language-side stage may touch.
+        guarded_tokens: keys of the configuration that name special token ids; the embedding rows of those
+            tokens, and the keys themselves, stay as they are.
+        attention: where attention heads lie; None if no head may be removed.
+        text_config: keys that lead from the root of ``config.json`` to the language model's part of it;
+            empty where that is the root.
+        lora_targets: names of the modules that a low-rank adapter trains where the alloy names none.
         notes: what someone who adds a method has to know.
     """
 
@@ -37,6 +44,10 @@ class FamilyAdapter:
     layout: ExpertLayout | None = None
     hybrid_attention: bool = False
     guarded: tuple[str, ...] = ()
+    guarded_tokens: tuple[str, ...] = ()
+    attention: AttentionLayout | None = None
+    text_config: tuple[str, ...] = ()
+    lora_targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
     notes: str = ""
 
     def __post_init__(self) -> None:

@@ -19,6 +19,11 @@ class ExpertLayout:
         experts: templates of the expert tensors; they contain ``{K}`` unless ``fused``.
         fused: all experts of a layer lie in one tensor, stacked along axis 0.
         shared: templates of always-active experts, which no pruning may touch.
+        per_expert: templates of further tensors whose axis 0 counts experts: a router's bias, a score
+            correction, biases of fused experts. A checkpoint may lack them.
+        count_keys: keys of the language model's configuration that state the number of experts; those that
+            are present follow.
+        active_keys: keys that state how many experts a token uses; pruning may not go below it.
         example_families: architectures whose published checkpoints look like this.
     """
 
@@ -27,6 +32,9 @@ class ExpertLayout:
     experts: tuple[str, ...]
     fused: bool = False
     shared: tuple[str, ...] = ()
+    per_expert: tuple[str, ...] = ()
+    count_keys: tuple[str, ...] = ("num_experts",)
+    active_keys: tuple[str, ...] = ("num_experts_per_tok",)
     example_families: tuple[str, ...] = ()
 
     @property
