@@ -57,6 +57,18 @@ class EvidenceMismatchError(AlloyError):
         self.source = source
 
 
+class GuardError(AlloyError):
+    """A stage changed, or would change, what it must not touch.
+
+    Attributes:
+        culprit: the tensor, the tensor's row, or the configuration key.
+    """
+
+    def __init__(self, message: str, *, culprit: str, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.culprit = culprit
+
+
 class SandboxError(AlloyError):
     """The sandbox could not be set up; untrusted code was not run."""
 

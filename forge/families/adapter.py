@@ -30,11 +30,14 @@ class FamilyAdapter:
             operation has to leave them out.
         guarded: prefixes of tensor names (vision and audio towers, speech decoders) that no
             language-side stage may touch.
-        guarded_tokens: keys of the configuration that name special token ids; the embedding rows of those
-            tokens, and the keys themselves, stay as they are.
+        guarded_tokens: keys of the configuration that name special token ids, as dotted paths from its root;
+            the embedding rows of those tokens, and the keys themselves, stay as they are.
+        guarded_config: further keys (dotted paths) that stay as they are, with all that is below them: the
+            configurations of the guarded towers.
         attention: where attention heads lie; None if no head may be removed.
         text_config: keys that lead from the root of ``config.json`` to the language model's part of it;
             empty where that is the root.
+        text_config_others: further places where checkpoints of the family keep that part.
         lora_targets: names of the modules that a low-rank adapter trains where the alloy names none.
         notes: what someone who adds a method has to know.
     """
@@ -45,8 +48,10 @@ class FamilyAdapter:
     hybrid_attention: bool = False
     guarded: tuple[str, ...] = ()
     guarded_tokens: tuple[str, ...] = ()
+    guarded_config: tuple[str, ...] = ()
     attention: AttentionLayout | None = None
     text_config: tuple[str, ...] = ()
+    text_config_others: tuple[tuple[str, ...], ...] = ()
     lora_targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
     notes: str = ""
 

@@ -1,6 +1,7 @@
 """Llama: dense, grouped-query attention, rotary positions, language only."""
 
 from forge.families.adapter import FamilyAdapter
+from forge.families.attention import PLAIN
 
 ADAPTER = FamilyAdapter(
     architecture="llama",
@@ -11,5 +12,6 @@ ADAPTER = FamilyAdapter(
         "compact": "compact_heads",
         "context-extend": "extend_context_rope",
     },
+    attention=PLAIN,
     notes="Slicing removes whole key-value groups, so that heads stay a multiple of key-value heads.",
 )

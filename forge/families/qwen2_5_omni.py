@@ -1,6 +1,22 @@
 """Qwen2.5-Omni: a thinker that sees and hears, a talker and a speech decoder."""
 
 from forge.families.adapter import FamilyAdapter
+from forge.families.attention import THINKER
+
+_TOWERS_ALONE = ("visual.", "audio_tower.")
+"""The towers in a checkpoint that holds the thinker alone."""
+
+_TOKENS = (
+    "audio_token_index",
+    "image_token_index",
+    "video_token_index",
+    "audio_start_token_id",
+    "audio_end_token_id",
+    "vision_start_token_id",
+    "vision_end_token_id",
+    "vision_token_id",
+)
+"""As transformers writes them and as published configurations carry them."""
 
 ADAPTER = FamilyAdapter(
     architecture="qwen2_5_omni",
@@ -13,5 +29,18 @@ ADAPTER = FamilyAdapter(
         "modality/vision": "train_vision_projector",
         "modality/audio": "train_audio_projector",
     },
-    guarded=("thinker.visual.", "thinker.audio_tower.", "talker.", "token2wav."),
+    attention=THINKER,
+    text_config=("thinker_config", "text_config"),
+    text_config_others=(("text_config",),),
+    guarded=("thinker.visual.", "thinker.audio_tower.", "talker.", "token2wav.", *_TOWERS_ALONE),
+    guarded_tokens=tuple(f"{place}{key}" for place in ("thinker_config.", "") for key in _TOKENS),
+    guarded_config=(
+        "thinker_config.vision_config",
+        "thinker_config.audio_config",
+        "talker_config",
+        "token2wav_config",
+        "vision_config",
+        "audio_config",
+    ),
+    notes="The thinker is published within the whole model, and also saved by itself, without the prefix.",
 )

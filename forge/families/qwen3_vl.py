@@ -1,6 +1,7 @@
 """Qwen3-VL dense: a Qwen3 language model behind a vision tower with deep injection."""
 
 from forge.families.adapter import FamilyAdapter
+from forge.families.attention import LANGUAGE_MODEL
 
 ADAPTER = FamilyAdapter(
     architecture="qwen3_vl",
@@ -12,5 +13,9 @@ ADAPTER = FamilyAdapter(
         "context-extend": "extend_context_mrope",
         "modality/vision": "train_vision_projector",
     },
+    attention=LANGUAGE_MODEL,
+    text_config=("text_config",),
+    guarded_tokens=("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id"),
+    guarded_config=("vision_config",),
     guarded=("model.visual.",),
 )

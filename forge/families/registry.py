@@ -14,6 +14,7 @@ TABLE: Mapping[str, str] = {
     "deepseek_v2": "forge.families.deepseek_v2:ADAPTER",
     "granitemoe": "forge.families.granitemoe:ADAPTER",
     "llama": "forge.families.llama:ADAPTER",
+    "mistral": "forge.families.mistral:ADAPTER",
     "mixtral": "forge.families.mixtral:ADAPTER",
     "olmoe": "forge.families.olmoe:ADAPTER",
     "phimoe": "forge.families.phimoe:ADAPTER",
