@@ -11,6 +11,7 @@ ADAPTER = FamilyAdapter(
         "context-extend": "extend_context_yarn_mla",
     },
     layout=DEEPSEEK_ROUTED_SHARED,
+    lora_targets=("q_proj", "q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj"),
     notes=(
         "The first layers have no experts; routing may be limited to expert groups, which must stay of "
         "equal size. Heads share one latent, so per-head pruning has no meaning here."

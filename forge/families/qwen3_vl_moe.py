@@ -12,5 +12,8 @@ ADAPTER = FamilyAdapter(
         "modality/vision": "train_vision_projector",
     },
     layout=QWEN3_VL_FUSED,
+    text_config=("text_config",),
+    guarded_tokens=("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id"),
+    guarded_config=("vision_config",),
     guarded=("model.visual.",),
 )

@@ -12,6 +12,9 @@ from verifier.errors import RegistryError
 
 TABLE: Mapping[str, str] = {
     "deepseek_v2": "forge.families.deepseek_v2:ADAPTER",
+    "deepseek_v3": "forge.families.deepseek_v3:ADAPTER",
+    "glm4_moe": "forge.families.glm4_moe:ADAPTER",
+    "gpt_oss": "forge.families.gpt_oss:ADAPTER",
     "granitemoe": "forge.families.granitemoe:ADAPTER",
     "llama": "forge.families.llama:ADAPTER",
     "mistral": "forge.families.mistral:ADAPTER",

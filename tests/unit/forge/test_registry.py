@@ -14,8 +14,9 @@ FAMILIES = tuple(registry.TABLE)
 
 def test_all_families_are_registered_under_their_exact_names():
     dense = {"llama", "mistral", "qwen2", "qwen3", "qwen3_5", "qwen2_5_vl", "qwen3_vl", "qwen2_5_omni"}
-    experts = {"qwen3_moe", "qwen3_5_moe", "olmoe", "mixtral", "phimoe", "granitemoe", "deepseek_v2"}
-    assert set(registry.names()) == dense | experts | {"qwen3_vl_moe"}
+    experts = {"qwen3_moe", "qwen3_5_moe", "olmoe", "mixtral", "phimoe", "granitemoe", "qwen3_vl_moe"}
+    experts |= {"deepseek_v2", "deepseek_v3", "glm4_moe", "gpt_oss"}
+    assert set(registry.names()) == dense | experts
     assert list(registry.names()) == sorted(registry.names())
 
 
