@@ -233,7 +233,7 @@ _GPT_OSS_BIASES = (
 )
 _GPT_OSS_ACTIVE = ("num_experts_per_tok", "experts_per_token")
 GPT_OSS_MXFP4 = ExpertLayout(
-    name="gpt_oss-mxfp4",  # as published: 4-bit blocks [experts, rows, groups, 16] and scales beside them
+    name="gpt_oss-mxfp4-bias",  # as published: 4-bit blocks [experts, rows, groups, 16] and scales beside them
     router=f"{_GPT_OSS}.router.weight",
     experts=tuple(
         f"{_GPT_OSS}.experts.{p}_{kind}"
@@ -246,7 +246,7 @@ GPT_OSS_MXFP4 = ExpertLayout(
     example_families=("gpt_oss",),
 )
 GPT_OSS_FUSED = ExpertLayout(
-    name="gpt_oss-fused",
+    name="gpt_oss-fused-bias",
     router=f"{_GPT_OSS}.router.weight",
     experts=(f"{_GPT_OSS}.experts.gate_up_proj", f"{_GPT_OSS}.experts.down_proj"),
     fused=True,
