@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,7 +138,9 @@ class _Run:
         key = hashlib.sha256(
             canonical([self.kind, self.judge["dataset"], identity.environment()])
         ).hexdigest()
-        with Sandbox("isolated", self.plan) as isolated:
+        with ExitStack() as stack:
+            starting = _start("official", self.plan, stack)
+            isolated = _start("isolated", self.plan, stack).result()
             truth = ground_truth(
                 self.problems,
                 self.kind,
@@ -147,17 +150,30 @@ class _Run:
                 jobs=self.jobs,
                 on_progress=self.on_progress,
             )
-            with Sandbox("official", self.plan) as official:
-                self_test(official, isolated)
-                bench = Bench(
-                    dataset=self.kind,
-                    problems=self.problems,
-                    truth=truth,
-                    official=official,
-                    isolated=isolated,
-                    jobs=self.jobs,
-                )
-                return judge(bench, samples, self.on_progress)
+            official = starting.result()
+            self_test(official, isolated)
+            bench = Bench(
+                dataset=self.kind,
+                problems=self.problems,
+                truth=truth,
+                official=official,
+                isolated=isolated,
+                jobs=self.jobs,
+            )
+            return judge(bench, samples, self.on_progress)
+
+
+def _start(kind: str, plan: Plan, stack: ExitStack) -> Future[Sandbox]:
+    """Start a helper process, which takes a second, beside other work; it ends with ``stack``."""
+
+    def end() -> None:
+        if starting.exception() is None:
+            starting.result().close()
+
+    pool = stack.enter_context(ThreadPoolExecutor(1))
+    starting = pool.submit(Sandbox, kind, plan)
+    stack.callback(end)
+    return starting
 
 
 def _tasks(

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from verifier.errors import UsageError
-from verifier.sandbox.codec import WIDE, CodecError, Iterated, Opaque, bounded_set, decode, encode
+from verifier.sandbox.codec import WIDE, CodecError, Iterated, Opaque, bounded_set, decode
 
 MAX_PRODUCT = 10_000_000
 MAX_RANGE = 1_000_000
@@ -112,19 +112,19 @@ class Expected(NamedTuple):
     data: bytes | None
 
 
-def prepare(dataset: str, entry_point: str, inp: Sequence[Any], value: Any) -> Expected:
-    """Make an expected result ready for :func:`agree_encoded`.
+def is_stable(dataset: str, entry_point: str, inp: Sequence[Any], frame: bytes) -> bool:
+    """Whether a result whose encoding is ``frame``, that of the trusted result, is right for sure.
 
     Equal bytes mean an equal value, but not always a right result: nan differs from itself, and some oracles
     do not look for equality.
+
+    Raises:
+        CodecError: the frame is no encoding.
     """
-    data = encode(value)
-    try:
-        itself = decode(data, limits=WIDE)
-    except CodecError:
-        return Expected(value, None)
-    # Without tolerance, so that only equality or an oracle's own rule counts.
-    return Expected(value, data if _Run(dataset, entry_point, 0).accepts(inp, itself, value) else None)
+    # Decoded twice, because a container equals itself even where its items do not. Without tolerance, so
+    # that only equality or an oracle's own rule counts.
+    one, other = decode(frame, limits=WIDE), decode(frame, limits=WIDE)
+    return _Run(dataset, entry_point, 0).accepts(inp, one, other)
 
 
 def agree_encoded(

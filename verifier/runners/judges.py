@@ -1,12 +1,12 @@
 """The two judges, as jobs for the sandbox."""
 
 import json
-import marshal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from verifier.runners.compare import NOT_NONE_TASKS, agree_all, agree_encoded, prepare
+from verifier.runners.answers import Answers
+from verifier.runners.compare import NOT_NONE_TASKS, agree_all, agree_encoded
 from verifier.runners.problems import Problem
 from verifier.sandbox import codec
 from verifier.sandbox.client import Reply, Sandbox
@@ -46,13 +46,13 @@ class Suite:
     Attributes:
         name: ``base`` or ``plus``.
         inputs: argument lists.
-        expected: what the canonical solution returns.
+        answers: what the canonical solution returns.
         times: its processor seconds for each input.
     """
 
     name: str
     inputs: Sequence[Any]
-    expected: Sequence[Any]
+    answers: Answers
     times: Sequence[float]
 
     def time_limits(self) -> list[float]:
@@ -138,7 +138,7 @@ def _official_suite(suite: Suite) -> dict[str, Any]:
     return {
         "name": suite.name,
         "inputs": list(suite.inputs),
-        "expected": hand_over(list(suite.expected)),
+        "expected": suite.answers.to_hand_over(),
         "ref_time": list(suite.times),
     }
 
@@ -203,14 +203,15 @@ def judge_in_isolation(
 
 
 def _agreements(dataset: str, problem: Problem, suite: Suite, outputs: list[bytes]) -> list[bool]:
-    name, inputs, expected = problem.entry_point, suite.inputs, suite.expected
+    if suite.answers.are(outputs):
+        return [True] * len(outputs)
+    name, inputs = problem.entry_point, suite.inputs
     try:
         values = [codec.decode(data) for data in outputs]
     except codec.CodecError:
         # Malformed, or larger than what is read from strangers: then only the right bytes are right.
-        ready = [prepare(dataset, name, *pair) for pair in zip(inputs, expected, strict=True)]
-        return agree_encoded(dataset, name, inputs, outputs, ready, problem.atol)
-    return agree_all(dataset, name, inputs, values, expected, problem.atol)
+        return agree_encoded(dataset, name, inputs, outputs, suite.answers.expected(), problem.atol)
+    return agree_all(dataset, name, inputs, values, suite.answers.values(), problem.atol)
 
 
 def _only_presence(dataset: str, problem: Problem) -> bool:
@@ -295,19 +296,3 @@ def read_frames(reply: Reply) -> tuple[bool, list[bytes], list[float], int | Non
             break
         outputs.append(bytes(body))
     return loaded, outputs, times, ended
-
-
-def hand_over(values: list[Any]) -> list[Any] | bytes:
-    """Make trusted results ready for the official judge: as they are, or encoded where marshal cannot.
-
-    Args:
-        values: results of canonical solutions, such as lists, or counters.
-
-    Raises:
-        CodecError: a value is not plain.
-    """
-    try:
-        marshal.dumps(values)
-    except ValueError:
-        return codec.encode(values, strict=True)
-    return values

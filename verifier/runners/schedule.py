@@ -1,16 +1,17 @@
 """Judging many solutions: in parallel first, suspects alone afterwards.
 
-1. Every solution goes to the official judge, ``jobs`` at a time; each run holds a lock that runs share.
-2. Suspects go there again one by one, under the same lock held alone, so that not even another process of
-   this project disturbs them; ``policy`` says what each answer settles.
-3. Every suite that the official judge passes goes to the isolated judge, ``jobs`` at a time.
+1. Every solution goes to the official judge, and what passes there to the isolated judge at once, ``jobs``
+   solutions at a time; each run holds a lock that runs share.
+2. Solutions whose official answer is suspect go there again one by one, under the same lock held alone, so
+   that not even another process of this project disturbs them; ``policy`` says what each answer settles.
+3. What passes on this second look goes to the isolated judge as well.
 """
 
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,7 +28,6 @@ WRONG_IN_RELEASE = frozenset({"find_zero"})
 """Entry points that the released official judge fails whatever the solution (evalplus 0.3.1)."""
 
 T = TypeVar("T")
-R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +66,10 @@ class Bench:
         """The suites of a sample's problem."""
         return self.truth[sample.task_id]
 
+    def expected_seconds(self, sample: Sample) -> float:
+        """Processor seconds that the canonical solution takes on all inputs."""
+        return sum(sum(suite.times) for suite in self.suites(sample))
+
     def ask_official(
         self, sample: Sample, suites: Sequence[Suite], scale: float = 1.0
     ) -> dict[str, OfficialRun]:
@@ -86,6 +90,15 @@ class _Settled:
     note: str = ""
 
 
+@dataclass(slots=True)
+class _Case:
+    """A sample on its way: what the official judge's answers settle, and the results once all are in."""
+
+    sample: Sample
+    settled: dict[str, _Settled] = field(default_factory=dict)
+    results: dict[str, SuiteResult] = field(default_factory=dict)
+
+
 def judge(
     bench: Bench, samples: Sequence[Sample], on_progress: Progress | None = None
 ) -> list[dict[str, SuiteResult]]:
@@ -102,39 +115,37 @@ def judge(
     Raises:
         SandboxError: a sandbox could not be set up.
     """
-    settled = _official(bench, samples, on_progress)
-    pairs = list(zip(samples, settled, strict=True))
-    results = _each(bench.jobs, pairs, lambda pair: _confirm(bench, *pair), "isolated judge", on_progress)
-    return [_settle_isolated(bench, sample, result) for sample, result in zip(samples, results, strict=True)]
+    cases = [_Case(sample) for sample in samples]
+    # The longest first, so that at the end no core waits for another.
+    order = sorted(cases, key=lambda case: -bench.expected_seconds(case.sample))
+    _each(bench.jobs, order, lambda case: _first(bench, case), "judging", on_progress)
+    suspects = [case for case in cases if not case.results]
+    for done, case in enumerate(suspects):
+        case.settled |= _alone(bench, case.sample, case.settled)
+        if on_progress:
+            on_progress("suspected timeouts, alone", done + 1, len(suspects))
+    _each(bench.jobs, suspects, lambda case: _confirm(bench, case), "after a second look", on_progress)
+    for case in cases:
+        _settle_isolated(bench, case)
+    return [case.results for case in cases]
 
 
 def _each(
-    jobs: int, items: Sequence[T], work: Callable[[T], R], what: str, on_progress: Progress | None
-) -> list[R]:
-    results: list[R] = []
+    jobs: int, items: Sequence[T], work: Callable[[T], None], what: str, on_progress: Progress | None
+) -> None:
     with ThreadPoolExecutor(max(1, jobs)) as pool:
-        for result in pool.map(work, items):
-            results.append(result)
+        for done, _ in enumerate(pool.map(work, items)):
             if on_progress:
-                on_progress(what, len(results), len(items))
-    return results
+                on_progress(what, done + 1, len(items))
 
 
-def _official(
-    bench: Bench, samples: Sequence[Sample], on_progress: Progress | None
-) -> list[dict[str, _Settled]]:
-    def ask(sample: Sample) -> dict[str, OfficialRun]:
-        with beside_others():
-            return bench.ask_official(sample, bench.suites(sample))
-
-    runs = _each(bench.jobs, samples, ask, "official judge", on_progress)
-    settled = [{name: _Settled(policy.first(run)) for name, run in answer.items()} for answer in runs]
-    suspects = [i for i, steps in enumerate(settled) if any(s.step is Step.SUSPECT for s in steps.values())]
-    for done, index in enumerate(suspects):
-        settled[index] |= _alone(bench, samples[index], settled[index])
-        if on_progress:
-            on_progress("suspected timeouts, alone", done + 1, len(suspects))
-    return settled
+def _first(bench: Bench, case: _Case) -> None:
+    """Both judges, unless the official one's answer is suspect."""
+    with beside_others():
+        answer = bench.ask_official(case.sample, bench.suites(case.sample))
+    case.settled = {name: _Settled(policy.first(run)) for name, run in answer.items()}
+    if all(known.step is not Step.SUSPECT for known in case.settled.values()):
+        _confirm(bench, case)
 
 
 def _alone(bench: Bench, sample: Sample, before: Mapping[str, _Settled]) -> dict[str, _Settled]:
@@ -185,23 +196,21 @@ def _idle_cores(idle_before: float | None, began: float) -> float | None:
     return (idle - idle_before) / max(1e-3, time.monotonic() - began)
 
 
-def _confirm(bench: Bench, sample: Sample, settled: Mapping[str, _Settled]) -> dict[str, SuiteResult]:
-    results: dict[str, SuiteResult] = {}
-    for suite in bench.suites(sample):
-        if suite.name not in settled:
+def _confirm(bench: Bench, case: _Case) -> None:
+    for suite in bench.suites(case.sample):
+        if suite.name not in case.settled:
             continue
-        known = settled[suite.name]
+        known = case.settled[suite.name]
         if known.step is Step.PASS:
             with beside_others():
-                run = bench.ask_isolated(sample, suite)
-            results[suite.name] = _passed(known, run)
+                run = bench.ask_isolated(case.sample, suite)
+            case.results[suite.name] = _passed(known, run)
         elif known.step is Step.UNDECIDED:
-            results[suite.name] = SuiteResult(
+            case.results[suite.name] = SuiteResult(
                 official="timeout", confirmed=None, load_sensitive=True, note=known.note
             )
         else:
-            results[suite.name] = _failed(bench, sample, suite, known)
-    return results
+            case.results[suite.name] = _failed(bench, case.sample, suite, known)
 
 
 def _passed(known: _Settled, run: IsolatedRun) -> SuiteResult:
@@ -226,16 +235,12 @@ def _failed(bench: Bench, sample: Sample, suite: Suite, known: _Settled) -> Suit
     )
 
 
-def _settle_isolated(
-    bench: Bench, sample: Sample, results: Mapping[str, SuiteResult]
-) -> dict[str, SuiteResult]:
+def _settle_isolated(bench: Bench, case: _Case) -> None:
     """An official pass on which the isolated judge ran out of time is run again alone."""
-    settled = dict(results)
-    for suite in bench.suites(sample):
-        result = settled.get(suite.name)
+    for suite in bench.suites(case.sample):
+        result = case.results.get(suite.name)
         if result is None or (result.official, result.isolated) != ("pass", "timeout"):
             continue
         with alone():
-            run = bench.ask_isolated(sample, suite)
-        settled[suite.name] = _passed(_Settled(Step.PASS, sensitive=run.status == "pass"), run)
-    return settled
+            run = bench.ask_isolated(case.sample, suite)
+        case.results[suite.name] = _passed(_Settled(Step.PASS, sensitive=run.status == "pass"), run)

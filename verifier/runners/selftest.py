@@ -5,6 +5,7 @@ A judge that breaks inside its sandbox looks like a sample that fails; this is w
 
 from verifier.errors import JudgeError
 from verifier.runners import judges
+from verifier.runners.answers import from_values
 from verifier.runners.judges import Suite
 from verifier.runners.problems import Problem
 from verifier.sandbox.client import Sandbox
@@ -18,7 +19,8 @@ _PROBLEM = Problem(
     plus_input=(),
     atol=0,
 )
-_SUITE = Suite(name="base", inputs=_PROBLEM.base_input, expected=(4, 10), times=(0.0, 0.0))
+_ANSWERS = from_values("humaneval", "double", _PROBLEM.base_input, (4, 10))
+_SUITE = Suite(name="base", inputs=_PROBLEM.base_input, answers=_ANSWERS, times=(0.0, 0.0))
 _RIGHT = _PROBLEM.prompt + _PROBLEM.canonical_solution
 _WRONG = _PROBLEM.prompt + "    return number + 2\n"
 

@@ -5,16 +5,19 @@ encoding under its own digest. Times are processor time, so that other load does
 """
 
 import hashlib
+import itertools
 import json
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from array import array
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from verifier.errors import JudgeError
-from verifier.runners import judges
+from verifier.runners import answers, judges
+from verifier.runners.answers import Answers
 from verifier.runners.compare import NOT_NONE_TASKS
 from verifier.runners.judges import Suite
 from verifier.runners.locks import locked
@@ -24,11 +27,12 @@ from verifier.sandbox.client import Sandbox
 
 Progress = Callable[[str, int, int], None]
 Truth = Mapping[str, tuple[Suite, ...]]
+_Known = dict[str, tuple[Answers, Sequence[float]]]
 SECONDS = 120.0
-_LIMITS = codec.Limits(size=1 << 29, items=1 << 27)
-_MAGIC = b"alloy-truth/1 "
+_LIMITS = codec.Limits(size=1 << 30, items=1 << 27)
+_MAGIC = b"alloy-truth/2 "
 _in_memory: dict[tuple[Path, str], Truth] = {}
-"""The ground truth last used: a catalog's files share it, and decoding it takes seconds."""
+"""The ground truth last used: a catalog's files share it."""
 
 
 def ground_truth(
@@ -70,21 +74,21 @@ def ground_truth(
     return _in_memory[path, dataset]
 
 
-def _suites(problems: Mapping[str, Problem], known: Mapping[str, Any]) -> Truth:
+def _suites(problems: Mapping[str, Problem], known: Mapping[str, _Known]) -> Truth:
     truth: dict[str, tuple[Suite, ...]] = {}
     for task_id, problem in problems.items():
         inputs = {"base": problem.base_input, "plus": problem.plus_input}
         truth[task_id] = tuple(
-            Suite(name=name, inputs=inputs[name], expected=expected, times=times)
-            for name, (expected, times) in known[task_id].items()
+            Suite(name=name, inputs=inputs[name], answers=answers, times=times)
+            for name, (answers, times) in known[task_id].items()
         )
     return truth
 
 
 def _compute(
     problems: Mapping[str, Problem], dataset: str, sandbox: Sandbox, jobs: int, on_progress: Progress | None
-) -> dict[str, Any]:
-    known: dict[str, Any] = {}
+) -> dict[str, _Known]:
+    known: dict[str, _Known] = {}
     with ThreadPoolExecutor(max(1, jobs)) as pool:
         answers = pool.map(lambda problem: _answers(problem, dataset, sandbox), problems.values())
         for task_id, answer in zip(problems, answers, strict=True):
@@ -94,33 +98,25 @@ def _compute(
     return known
 
 
-def _answers(problem: Problem, dataset: str, sandbox: Sandbox) -> dict[str, Any]:
+def _answers(problem: Problem, dataset: str, sandbox: Sandbox) -> _Known:
     mode = "truth" if dataset == "mbpp" and problem.entry_point in NOT_NONE_TASKS else ""
     code = problem.prompt + problem.canonical_solution
-    answer: dict[str, Any] = {}
+    known: _Known = {}
     for name, inputs in (("base", problem.base_input), ("plus", problem.plus_input)):
         reply = judges.run_isolated(sandbox, problem, inputs, code, [SECONDS] * len(inputs), mode, budget=0)
         _loaded, frames, times, _ended = judges.read_frames(reply)
-        outputs = [codec.decode(data, limits=codec.WIDE) for data in frames]
-        if len(outputs) != len(inputs) or not _plain(outputs):
+        try:
+            known[name] = (answers.from_frames(dataset, problem.entry_point, inputs, frames), times)
+        except (codec.CodecError, ValueError) as error:
             raise JudgeError(
                 f"{problem.task_id}: expected {len(inputs)} plain {name} results of the canonical solution, "
-                f"found {len(outputs)} ({reply.cause or f'exit status {reply.exit}'})",
+                f"found {len(frames)} ({reply.cause or f'exit status {reply.exit}'})",
                 remedy="check the dataset's digest and this Python version",
-            )
-        answer[name] = (outputs, times)
-    return answer
+            ) from error
+    return known
 
 
-def _plain(outputs: list[Any]) -> bool:
-    try:
-        judges.hand_over(outputs)
-    except codec.CodecError:
-        return False
-    return True
-
-
-def _read(path: Path) -> Any:
+def _read(path: Path) -> dict[str, _Known] | None:
     """The kept result; None if there is none or its digest does not fit."""
     try:
         head, _, body = path.read_bytes().partition(b"\n")
@@ -129,14 +125,38 @@ def _read(path: Path) -> Any:
     if head != _MAGIC + hashlib.sha256(body).hexdigest().encode():
         return None
     try:
-        return codec.decode(body, limits=_LIMITS)
-    except codec.CodecError:
+        packed = codec.decode(body, limits=_LIMITS)
+        return {
+            task: {name: _unpacked(fields) for name, fields in suites.items()}
+            for task, suites in packed.items()
+        }
+    except (codec.CodecError, ValueError, TypeError, AttributeError):
         return None
 
 
-def _write(path: Path, known: Mapping[str, Any]) -> None:
-    body = codec.encode(dict(known), limits=_LIMITS, strict=True)
+def _write(path: Path, known: Mapping[str, _Known]) -> None:
+    packed = {
+        task: {name: _packed(*result) for name, result in suites.items()} for task, suites in known.items()
+    }
+    body = codec.encode(packed, limits=_LIMITS, strict=True)
     write_atomically(path, _MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+
+
+def _packed(known: Answers, times: Sequence[float]) -> list[bytes]:
+    """Few long byte strings instead of many short ones: what makes reading it back fast."""
+    lengths = array("Q", map(len, known.frames)).tobytes()
+    frames = b"".join(known.frames)
+    return [frames, lengths, bytes(known.stable), known.quick or b"", array("d", times).tobytes()]
+
+
+def _unpacked(fields: Sequence[bytes]) -> tuple[Answers, Sequence[float]]:
+    joined, lengths, stable, quick, times = fields
+    ends = list(itertools.accumulate(array("Q", lengths)))
+    frames = tuple(joined[start:end] for start, end in zip([0, *ends], ends, strict=False))
+    if len(stable) != len(frames):
+        raise ValueError("as many frames as marks expected")
+    kept = Answers(frames=frames, stable=tuple(map(bool, stable)), quick=quick or None)
+    return kept, array("d", times)
 
 
 def write_atomically(path: Path, data: bytes) -> None:
