@@ -54,6 +54,7 @@ COMMANDS = (
     Command("explain", "verifier.cli_explain", "tell what one claim says, what decides it, what was found"),
     Command("score", "verifier.cli_score", "score a samples file with both judges, sandboxed"),
     Command("hash", "verifier.cli_evidence", "hash the weights of a folder or a Hub repository"),
+    Command("diff", "forge.cli_diff", "tell what differs between two folders of weights, or two files"),
     Command("fetch", "verifier.cli_evidence", "bring pinned evidence into the cache"),
     Command("cache", "verifier.cli_evidence", "verify or prune the evidence cache"),
     Command("pin", "verifier.cli_catalog", "make or update the catalog entry of an artifact"),
