@@ -46,6 +46,7 @@ class StageContext:
         seed: of every random choice.
         device: ``cpu`` or a torch device.
         on_progress: see :data:`Progress`.
+        upload: a stage may send the result away; without it, it only writes what would be sent.
     """
 
     index: int
@@ -62,6 +63,7 @@ class StageContext:
     seed: int = 0
     device: str = "cpu"
     on_progress: Progress = silent
+    upload: bool = False
 
     def find(self, path: str) -> Path:
         """A side file by its relative path: made by an earlier stage, or brought along by the recipe.

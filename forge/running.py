@@ -1,0 +1,187 @@
+"""Runs the stages of a recipe, each between its guard and its load check, and keeps the journal."""
+
+import math
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from forge import loadcheck, workdir
+from forge.families import guard
+from forge.families.dispatch import ResolvedStage
+from forge.folders import digest_of, digests_of, files_of, place, remove
+from forge.options import ForgeOptions
+from forge.recipe import Recipe, SideFile
+from forge.source import Base
+from forge.stages import bodies
+from forge.stages.base import StageContext, StageResult
+from forge.tensors.model import open_model
+from forge.workdir import Entry, Journal, WorkDir
+from verifier.errors import AlloyError, DocumentError, EvidenceMissingError
+from verifier.evidence.paths import check_relative
+from verifier.verdicts import JSON
+
+REPLAYED = "not run: in a replay the bytes themselves are compared"
+LEFT_OUT = "not run: not asked for"
+
+
+def bring_along(work: WorkDir, carried: tuple[SideFile, ...], entries: tuple[Entry, ...]) -> None:
+    """Copy the recipe's side files into the artifact; what a finished stage has replaced stays."""
+    made = workdir.files_after(entries)
+    for side in carried:
+        if side.path not in made:
+            place(side.source, work.artifact / side.path, link=False)
+
+
+def run_stages(recipe: Recipe, base: Base, work: WorkDir, journal: Journal, options: ForgeOptions) -> Journal:
+    """Run every stage that is not in the journal yet; returns the journal with all of them.
+
+    Raises:
+        AlloyError: a stage, its guard or its load check failed; the journal keeps the stages before it.
+    """
+    for stage in recipe.stages[len(journal.entries) :]:
+        entry = _run_stage(recipe, base, work, journal, stage, options)
+        before = _current(base, work, journal.entries)
+        journal = replace(journal, entries=(*journal.entries, entry))
+        workdir.save(work, journal)
+        if entry.model is not None and before != base.folder:
+            remove(before)  # no later stage reads it
+    return journal
+
+
+def _current(base: Base, work: WorkDir, entries: tuple[Entry, ...]) -> Path:
+    made = [e.index for e in entries if e.model is not None]
+    return work.model(made[-1]) if made else base.folder
+
+
+def _run_stage(
+    recipe: Recipe,
+    base: Base,
+    work: WorkDir,
+    journal: Journal,
+    stage: ResolvedStage,
+    options: ForgeOptions,
+) -> Entry:
+    begin = time.monotonic()
+    model, out = _current(base, work, journal.entries), work.model(stage.index)
+    remove(out)
+    context = StageContext(
+        index=stage.index,
+        method=stage.method,
+        parameters=stage.parameters,
+        adapter=recipe.adapter,
+        source_facts=recipe.source,
+        model=model,
+        out=out,
+        base=base.folder,
+        artifact=work.artifact,
+        recipe=recipe.folder,
+        replay=options.replay,
+        seed=options.seed,
+        device=options.device,
+        on_progress=options.on_progress,
+        upload=options.upload,
+    )
+    work.artifact.mkdir(exist_ok=True)
+    watch = guard.build(recipe.adapter, open_model(model))
+    result = bodies.get(stage.method)(context)
+    written, files = _collect(context, result)
+    checked: JSON = None
+    if result.model is not None:
+        guard.verify(watch, open_model(out))
+        checked = _load_check(context, options)
+    return Entry(
+        index=stage.index,
+        stage_type=stage.stage_type,
+        method=stage.method,
+        input_digest=_input_digest(base, journal),
+        parameters_digest=digest_of([dict(stage.parameters), options.seed, options.device, options.replay]),
+        model=written,
+        files=files,
+        determinism=result.determinism.value,
+        record=dict(result.record),
+        fields=dict(result.fields),
+        measured=dict(result.measured),
+        load_check=checked,
+        guard=watch.summary() if result.model is not None and watch.size else None,
+        seconds=round(time.monotonic() - begin, 3),
+    )
+
+
+def _input_digest(base: Base, journal: Journal) -> str:
+    return digest_of([dict(base.digests), *(e.digest for e in journal.entries)])
+
+
+def _collect(context: StageContext, result: StageResult) -> tuple[dict[str, str] | None, dict[str, str]]:
+    """Digests of what a stage wrote: the model's files, and its side files.
+
+    Raises:
+        DocumentError: it did not write what it says, or outside of its folders.
+    """
+    what = f"stage {context.index} ({context.method})"
+    if result.model is not None and result.model.resolve() != context.out.resolve():
+        raise DocumentError(f"{what}: expected its model in {context.out.name}; found {result.model}")
+    for path in result.files:
+        if not (context.artifact / check_relative(path)).is_file():
+            raise DocumentError(f"{what}: expected the side file {path!r} that it names; found none")
+    side = digests_of(context.artifact, result.files, context.on_progress)
+    if result.model is None:
+        return None, side
+    return digests_of(context.out, files_of(context.out), context.on_progress), side
+
+
+def _load_check(context: StageContext, options: ForgeOptions) -> JSON:
+    """The load check of a stage's model, or why it was not run.
+
+    Raises:
+        LoadCheckError: it failed.
+        EvidenceMissingError: it was insisted on and cannot be run.
+    """
+    if options.load_check is False:
+        return LEFT_OUT
+    if options.replay and options.load_check is None:
+        return REPLAYED
+    reason = loadcheck.unavailable() or loadcheck.too_large(context.out, context.device)
+    if reason is not None:
+        if options.load_check:
+            raise EvidenceMissingError(
+                f"load check: expected to run it; found {reason.removeprefix('not run: ')}",
+                remedy="pip install 'alloy-verifier[forge]', or leave the load check to another machine",
+            )
+        return reason
+    context.on_progress(f"load check after stage {context.index}", 0, 1)
+    what = f"stage {context.index} ({context.method})"
+    found = loadcheck.check(context.out, device=context.device, reference=context.model, what=what)
+    context.on_progress(f"load check after stage {context.index}", 1, 1)
+    return found
+
+
+def stage_report(entry: Entry) -> dict[str, JSON]:
+    """What the report says of a stage."""
+    return {
+        "index": entry.index,
+        "type": entry.stage_type,
+        "method": entry.method,
+        "determinism": entry.determinism,
+        "changedModel": entry.model is not None,
+        "loadCheck": entry.load_check,
+        "guard": entry.guard,
+        "files": dict(entry.files),
+        "record": dict(entry.record),
+        "measured": dict(entry.measured),
+        "seconds": entry.seconds,
+    }
+
+
+def count_parameters(model: Path) -> int | None:
+    """Elements of all tensors; None where packed integers stand for weights."""
+    try:
+        folder = open_model(model)
+    except AlloyError:
+        return None
+    if any(_is_packed(ref.dtype) for ref in folder.tensors.values()):
+        return None
+    return sum(math.prod(ref.shape) for ref in folder.tensors.values())
+
+
+def _is_packed(dtype: str) -> bool:
+    return dtype.startswith(("I", "U"))

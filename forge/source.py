@@ -1,0 +1,276 @@
+"""Where the base model comes from: a folder that the user names, one beside the recipe, or the Hub.
+
+Hub snapshots lie in the evidence cache under ``models/<owner>--<name>/<commit>``, as plain files, each checked
+against the digest that the Hub states for it.
+"""
+
+import fnmatch
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from forge.folders import digests_of, files_of, is_weights, write_atomically
+from forge.recipe import Recipe
+from forge.stages.base import Progress, silent
+from forge.stages.rules import as_number
+from verifier.errors import DocumentError, EvidenceMismatchError, EvidenceMissingError, UsageError
+from verifier.evidence.hashing import model_hash
+from verifier.evidence.paths import check_relative, check_repo, check_revision, inside
+from verifier.verdicts import JSON
+
+if TYPE_CHECKING:
+    from verifier.evidence.hub import HubClient, RemoteFile
+
+WANTED = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken")
+"""What a model folder consists of; weights in other formats, code and pictures stay where they are."""
+
+_MANIFEST = ".complete.json"
+_REPO = re.compile(r"[^/\\]+/[^/\\]+\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """Where a base model is, before anything is fetched.
+
+    Attributes:
+        folder: its folder; where it would be fetched to, if it is not there yet.
+        present: it is there, complete.
+        repo: ``owner/name``, if it comes from the Hub.
+        revision: as the recipe states it.
+        named_by: for messages: the option or the field that names it.
+    """
+
+    folder: Path
+    present: bool
+    repo: str | None = None
+    revision: str | None = None
+    named_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """A base model at hand.
+
+    Attributes:
+        folder: its folder.
+        digests: sha256 of every file, by relative path.
+        sizes: bytes of every file.
+        repo, revision: of the Hub (the commit, if it was fetched); None for a folder.
+    """
+
+    folder: Path
+    digests: Mapping[str, str]
+    sizes: Mapping[str, int]
+    repo: str | None = None
+    revision: str | None = None
+
+    @property
+    def weights(self) -> list[dict[str, JSON]]:
+        """``fileHashes`` of the base."""
+        return [
+            {"filename": path, "sha256": self.digests[path], "size": self.sizes[path]}
+            for path in sorted(self.digests)
+            if is_weights(path)
+        ]
+
+    @property
+    def model_hash(self) -> str:
+        """``modelHash`` of the base."""
+        return model_hash(self.weights)
+
+
+def locate(recipe: Recipe, base: Path | None) -> Location:
+    """Where the recipe's base model is; asks nobody.
+
+    Args:
+        recipe: its ``source.baseModel`` is ``owner/name`` or a folder below the recipe's own.
+        base: a folder that the user named instead.
+
+    Raises:
+        UsageError: the user's folder does not exist.
+        DocumentError: the recipe's name leads out of its folder, or is neither.
+    """
+    if base is not None:
+        if not base.is_dir():
+            raise UsageError(f"--base: expected a folder with a model; found none at {str(base)[:200]!r}")
+        return Location(folder=base.resolve(), present=True, named_by="--base")
+    named = str(recipe.source["baseModel"])
+    if _REPO.match(named) and not named.startswith("."):
+        return _on_hub(recipe, named)
+    return _beside(recipe, named)
+
+
+def _beside(recipe: Recipe, named: str) -> Location:
+    pointer = "/source/baseModel"
+    remedy = "give the folder with --base FOLDER, or name a Hub repository (owner/name)"
+    try:
+        folder = inside(recipe.folder, check_relative(named.removeprefix("./").rstrip("/")))
+    except DocumentError:
+        folder = None
+    if folder is None:
+        raise DocumentError(
+            f"base model: expected owner/name or a folder below the recipe's own; found {named!r:.200}",
+            pointer=pointer,
+            remedy=remedy,
+        )
+    if not folder.is_dir():
+        raise EvidenceMissingError(
+            f"base model: expected the folder {named!r:.200} beside the recipe; found none", remedy=remedy
+        )
+    return Location(folder=folder, present=True, named_by="source.baseModel")
+
+
+def _on_hub(recipe: Recipe, repo: str) -> Location:
+    from verifier.evidence.locations import default_cache_dir
+
+    check_repo(repo)
+    revision = recipe.source.get("revision")
+    revision = check_revision(revision) if isinstance(revision, str) else None
+    store = default_cache_dir() / "models" / repo.replace("/", "--")
+    reference = store / f"{(revision or 'main').replace('/', '--')}.ref"
+    commit = reference.read_text(encoding="utf-8").strip() if reference.is_file() else revision or "main"
+    folder = store / check_revision(commit).replace("/", "--")
+    present = (folder / _MANIFEST).is_file()
+    return Location(folder=folder, present=present, repo=repo, revision=revision, named_by="source.baseModel")
+
+
+def obtain(recipe: Recipe, location: Location, *, offline: bool, on_progress: Progress = silent) -> Base:
+    """The base model, fetched if need be, with the digests of all its files.
+
+    Raises:
+        EvidenceMissingError: it is not here and cannot be fetched; says the command and the size.
+        EvidenceMismatchError: it is not the one whose digest the recipe states.
+        UsageError: the folder holds no safetensors or no configuration.
+    """
+    if location.present:
+        base = _here(location, on_progress)
+    elif offline:
+        raise missing(recipe, location)
+    else:
+        base = _fetch(recipe, location, on_progress)
+    _check_stated(recipe, base)
+    return base
+
+
+def missing(recipe: Recipe, location: Location) -> EvidenceMissingError:
+    """The error that says what is needed: which model, how large, and which command brings it."""
+    size = stated_bytes(recipe)
+    about = "of unstated size" if size is None else f"about {size / 1e9:.1f} GB at 16 bits a parameter"
+    repo, revision = location.repo, location.revision
+    at = f" --revision {revision}" if revision else ""
+    return EvidenceMissingError(
+        f"base model: expected {repo}{f' at {revision[:12]}' if revision else ''} ({about}) in the cache; "
+        "found none, and the run is offline",
+        remedy=f"run again without --offline, or: hf download {repo}{at} --local-dir FOLDER, then --base FOLDER",
+    )
+
+
+def stated_bytes(recipe: Recipe) -> int | None:
+    """Bytes of the base at 16 bits a parameter, by the recipe's own parameter count."""
+    count = as_number(recipe.source.get("totalParamsB"))
+    return None if count is None or not 0 < count < 10**6 else int(count * 2 * 10**9)
+
+
+def _here(location: Location, on_progress: Progress) -> Base:
+    folder = location.folder
+    manifest = folder / _MANIFEST
+    paths = files_of(folder)
+    if not any(p.endswith(".safetensors") for p in paths) or "config.json" not in paths:
+        raise UsageError(
+            f"base model {folder}: expected config.json and *.safetensors; found {', '.join(paths[:5]) or 'nothing'}",
+            remedy="name a folder as transformers saves it; other weight formats are not read",
+        )
+    stated = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}
+    return Base(
+        folder=folder,
+        digests=digests_of(folder, paths, on_progress),
+        sizes={path: (folder / path).stat().st_size for path in paths},
+        repo=location.repo,
+        revision=stated.get("commit", location.revision),
+    )
+
+
+def _fetch(recipe: Recipe, location: Location, on_progress: Progress) -> Base:
+    from verifier.evidence.hub import HubClient
+
+    repo = str(location.repo)
+    client = HubClient()
+    commit = client.revision(repo, location.revision)
+    files = [f for f in client.files(repo, commit) if _wanted(f.path)]
+    folder = location.folder.parent / commit
+    folder.mkdir(parents=True, exist_ok=True)
+    _check_space(folder, sum(f.size for f in files if not (folder / f.path).is_file()), repo)
+    for file in files:
+        _fetch_file(client, repo, commit, file, folder, on_progress)
+    write_atomically(folder / _MANIFEST, json.dumps({"repo": repo, "commit": commit}).encode())
+    reference = folder.parent / f"{(location.revision or 'main').replace('/', '--')}.ref"
+    write_atomically(reference, commit.encode())
+    here = Location(folder=folder, present=True, repo=repo, revision=commit, named_by=location.named_by)
+    return _here(here, on_progress)
+
+
+def _wanted(path: str) -> bool:
+    return any(fnmatch.fnmatch(path.rpartition("/")[2], pattern) for pattern in WANTED)
+
+
+def _fetch_file(
+    client: "HubClient", repo: str, commit: str, file: "RemoteFile", folder: Path, on_progress: Progress
+) -> None:
+    target = folder / check_relative(file.path)
+    if target.is_file() and target.stat().st_size == file.size:
+        return  # its digest was checked before it was put there
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder, prefix=".fetch-") as scratch:
+        got = client.download(
+            repo,
+            commit,
+            file.path,
+            Path(scratch),
+            size=file.size,
+            sha256=file.sha256,
+            on_progress=on_progress,
+        )
+        found = digests_of(got.parent, [got.name])[got.name]
+        if file.sha256 is not None and found != file.sha256:
+            raise EvidenceMismatchError(
+                f"{file.path} of {repo}: expected sha256 {file.sha256}; found {found}",
+                expected=file.sha256,
+                found=found,
+                source=repo,
+                remedy="fetch it again; the transfer was damaged, or the file was replaced meanwhile",
+            )
+        got.replace(target)
+
+
+def _check_space(folder: Path, needed: int, repo: str) -> None:
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise EvidenceMissingError(
+            f"{repo}: expected {needed / 1e9:.1f} GB of free disk to fetch it; found {free / 1e9:.1f} GB",
+            remedy="make room, or set ALLOY_CACHE to a larger disk",
+        )
+
+
+def _check_stated(recipe: Recipe, base: Base) -> None:
+    """A digest of the base that the recipe states must be the base's own."""
+    single = base.weights[0]["sha256"] if len(base.weights) == 1 else None
+    stated = (
+        ("baseModelHash", recipe.source.get("baseModelHash"), base.model_hash),
+        ("weightsSha256", recipe.source.get("weightsSha256"), single),
+    )
+    for name, expected, found in stated:
+        if not isinstance(expected, str) or found is None:
+            continue
+        if expected.removeprefix("sha256:") != str(found).removeprefix("sha256:"):
+            raise EvidenceMismatchError(
+                f"base model: expected {name} {expected:.80}, as source.{name} states; found {found}",
+                expected=expected.removeprefix("sha256:"),
+                found=str(found).removeprefix("sha256:"),
+                source=str(base.folder),
+                remedy="use the base model that the recipe means",
+            )
