@@ -20,9 +20,6 @@ from verifier.verdicts import JSON
 
 SELECTION_SCHEMA = "alloy-selection/1"
 IMPORTANCE_SCHEMA = "alloy-importance/1"
-IMPORTANCE_FILE = "selection/importance.json"
-"""Where a profile stage leaves its importances in the artifact if the alloy names no other place."""
-
 MAX_BYTES = 64 << 20
 
 Kept = Mapping[int, Sequence[int]]
@@ -54,7 +51,7 @@ def most_important(scores: Scores, keep: Mapping[int, int], *, groups: int = 1) 
             ``e * groups // n``); each keeps its own best, equally many, so that groups stay equal.
 
     Raises:
-        UsageError: a layer has no scores, fewer experts than should stay, or counts that groups do not divide.
+        UsageError: a layer has no scores, too few experts, or counts that the groups do not divide.
     """
     chosen = {}
     for layer, wanted in keep.items():
@@ -66,7 +63,7 @@ def most_important(scores: Scores, keep: Mapping[int, int], *, groups: int = 1) 
             )
         if len(values) % groups or wanted % groups:
             raise UsageError(
-                f"layer {layer}: expected numbers that {groups} groups divide; found {wanted} of {len(values)}"
+                f"layer {layer}: expected counts that {groups} groups divide; found {wanted} of {len(values)}"
             )
         size = len(values) // groups
         kept: list[int] = []
