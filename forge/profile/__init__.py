@@ -1,0 +1,1 @@
+"""Which experts matter: counting what routers choose, and how much memory that takes."""
