@@ -12,8 +12,8 @@ from forge.folders import digest_of, digests_of, files_of, place, remove
 from forge.options import ForgeOptions
 from forge.recipe import Recipe, SideFile
 from forge.source import Base
-from forge.stages import bodies
-from forge.stages.base import StageContext, StageResult
+from forge.stages import bodies, traits
+from forge.stages.base import Determinism, StageContext, StageResult
 from forge.tensors.model import open_model
 from forge.workdir import Entry, Journal, WorkDir
 from verifier.errors import AlloyError, DocumentError, EvidenceMissingError
@@ -21,6 +21,7 @@ from verifier.evidence.paths import check_relative
 from verifier.verdicts import JSON
 
 REPLAYED = "not run: in a replay the bytes themselves are compared"
+PASSED_OVER = "not run: in a replay only what decides the weights is executed"
 LEFT_OUT = "not run: not asked for"
 
 
@@ -39,13 +40,43 @@ def run_stages(recipe: Recipe, base: Base, work: WorkDir, journal: Journal, opti
         AlloyError: a stage, its guard or its load check failed; the journal keeps the stages before it.
     """
     for stage in recipe.stages[len(journal.entries) :]:
-        entry = _run_stage(recipe, base, work, journal, stage, options)
+        if options.replay and not _decides_bytes(recipe, stage):
+            entry = _passed_over(base, journal, stage, options)
+        else:
+            entry = _run_stage(recipe, base, work, journal, stage, options)
         before = _current(base, work, journal.entries)
         journal = replace(journal, entries=(*journal.entries, entry))
         workdir.save(work, journal)
         if entry.model is not None and before != base.folder:
             remove(before)  # no later stage reads it
     return journal
+
+
+def _decides_bytes(recipe: Recipe, stage: ResolvedStage) -> bool:
+    return traits.decides_bytes(recipe.alloy.document["stages"], stage.index)
+
+
+def _passed_over(base: Base, journal: Journal, stage: ResolvedStage, options: ForgeOptions) -> Entry:
+    """The entry of a stage that a replay need not execute."""
+    return Entry(
+        index=stage.index,
+        stage_type=stage.stage_type,
+        method=stage.method,
+        input_digest=_input_digest(base, journal),
+        parameters_digest=_parameters_digest(stage, options),
+        model=None,
+        files={},
+        determinism=Determinism.BYTES.value,
+        record={"replay": PASSED_OVER},
+        fields={},
+        measured={},
+        load_check=None,
+        guard=None,
+    )
+
+
+def _parameters_digest(stage: ResolvedStage, options: ForgeOptions) -> str:
+    return digest_of([dict(stage.parameters), options.seed, options.device, options.replay])
 
 
 def _current(base: Base, work: WorkDir, entries: tuple[Entry, ...]) -> Path:
@@ -94,7 +125,7 @@ def _run_stage(
         stage_type=stage.stage_type,
         method=stage.method,
         input_digest=_input_digest(base, journal),
-        parameters_digest=digest_of([dict(stage.parameters), options.seed, options.device, options.replay]),
+        parameters_digest=_parameters_digest(stage, options),
         model=written,
         files=files,
         determinism=result.determinism.value,

@@ -3,7 +3,7 @@
 For plans, and for telling a recipe's determinism class without executing it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from verifier.verdicts import JSON
@@ -23,6 +23,7 @@ class Traits:
             weights themselves, exactly.
         exact: its bytes never depend on the machine.
         passes: how many times it reads the model's bytes (forward passes aside).
+        chooses_for: the later stage type that follows its findings, if it changes nothing itself.
     """
 
     makes_weights: bool = False
@@ -30,6 +31,7 @@ class Traits:
     data_free: tuple[str, ...] = ()
     exact: bool = False
     passes: float = 0.0
+    chooses_for: str | None = None
 
     def is_exact(self, stage: Mapping[str, JSON], *, replay: bool) -> bool:
         """Whether ``stage`` gives the same bytes on every machine."""
@@ -46,7 +48,7 @@ TRAITS: Mapping[str, Traits] = {
     "train": Traits(makes_weights=True, loads_model=True, passes=1),
     "lora": Traits(makes_weights=True, loads_model=True, passes=2),
     "compact": Traits(makes_weights=True, passes=1),
-    "expert-activation-profile": Traits(loads_model=True, passes=1),
+    "expert-activation-profile": Traits(loads_model=True, passes=1, chooses_for="expert-prune"),
     "expert-prune": Traits(
         makes_weights=True,
         data_free=("router-gate-l2-norm", "router_gate_l2_norm", "random"),
@@ -67,3 +69,15 @@ TRAITS: Mapping[str, Traits] = {
 def of(stage_type: str) -> Traits:
     """The traits of a stage type; the cautious ones where nothing is known."""
     return TRAITS.get(stage_type, Traits(makes_weights=True, loads_model=True, passes=1))
+
+
+def decides_bytes(stages: Sequence[Mapping[str, JSON]], index: int) -> bool:
+    """Whether a replay has to execute stage ``index``: whether its result can reach ``modelHash``.
+
+    It can if the stage makes weights, or if a later one follows its findings and has no recorded choice.
+    """
+    kind = of(str(stages[index].get("type")))
+    if kind.makes_weights or kind.chooses_for is None:
+        return kind.makes_weights
+    followers = [s for s in stages[index + 1 :] if s.get("type") == kind.chooses_for]
+    return any(not any(isinstance(s.get(name), str) for name in RECORDED) for s in followers)
