@@ -1,7 +1,7 @@
 """The check after every stage that changes a model: stock transformers loads it, and one pass is finite.
 
-No code of the model's own is run. Without torch, or without the memory that it takes, the check is recorded as
-not run, with the reason.
+No code of the model's own is run. Without torch, or without the memory that it takes, the check is recorded
+as not run, with the reason.
 """
 
 import importlib.util
@@ -48,7 +48,8 @@ def too_large(model: Path, device: str) -> str | None:
     size = sum(p.stat().st_size for p in model.iterdir() if is_weights(p.name))
     free = memory.available(device)
     if free is not None and size * OVERHEAD > free:
-        return f"not run: needs {size * OVERHEAD / 1e9:.1f} GB of memory on {device}; {free / 1e9:.1f} GB are free"
+        needed = size * OVERHEAD
+        return f"not run: needs {needed / 1e9:.1f} GB of memory on {device}; {free / 1e9:.1f} GB are free"
     return None
 
 
@@ -116,7 +117,7 @@ def _load(model: Path, device: str) -> tuple[Any, Mapping[str, Any]]:
 
 
 def _class_of(config: Any) -> Any:
-    """The class that the configuration names, if it is transformers' own for it; else the fitting Auto class."""
+    """The class that the configuration names, if it is transformers' own for it; else the Auto class."""
     import transformers
 
     for name in config.architectures or ():

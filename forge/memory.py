@@ -1,4 +1,4 @@
-"""How much memory and disk there is, and how fast this machine digests bytes: what a plan's estimates rest on."""
+"""How much memory there is, and how fast this machine digests and multiplies: what a plan rests on."""
 
 import hashlib
 import importlib.util
@@ -25,7 +25,7 @@ def hash_rate() -> float:
 
 
 def compute_rate(device: str) -> float | None:
-    """Multiplications and additions a second, measured now on a 512 x 512 float32 product; None without torch."""
+    """Operations a second, measured now on a 512 x 512 float32 product; None without torch."""
     if importlib.util.find_spec("torch") is None:
         return None
     import torch

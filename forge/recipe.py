@@ -1,4 +1,4 @@
-"""A recipe that is about to be executed: read, dispatched and checked, before anything is fetched or written."""
+"""A recipe that is about to be executed: read, dispatched and checked before anything is written."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -97,7 +97,7 @@ def check(alloy: Alloy, folder: Path) -> Recipe:
     document, name = alloy.document, alloy.model.name
     if not _NAME.match(name):
         raise DocumentError(
-            f"name: expected letters, digits, '.', '_', '+' and '-', since it names a file; found {name!r:.100}",
+            f"name: expected letters, digits and any of ' ._+-', since it names a file; found {name!r:.100}",
             pointer="/name",
         )
     _check_size(document)

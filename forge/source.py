@@ -1,7 +1,7 @@
 """Where the base model comes from: a folder that the user names, one beside the recipe, or the Hub.
 
-Hub snapshots lie in the evidence cache under ``models/<owner>--<name>/<commit>``, as plain files, each checked
-against the digest that the Hub states for it.
+Hub snapshots lie in the evidence cache under ``models/<owner>--<name>/<commit>``, as plain files, each
+checked against the digest that the Hub states for it.
 """
 
 import fnmatch
@@ -166,7 +166,10 @@ def missing(recipe: Recipe, location: Location) -> EvidenceMissingError:
     return EvidenceMissingError(
         f"base model: expected {repo}{f' at {revision[:12]}' if revision else ''} ({about}) in the cache; "
         "found none, and the run is offline",
-        remedy=f"run again without --offline, or: hf download {repo}{at} --local-dir FOLDER, then --base FOLDER",
+        remedy=(
+            f"run again without --offline, or: hf download {repo}{at} --local-dir FOLDER, and then "
+            "--base FOLDER"
+        ),
     )
 
 
@@ -182,7 +185,8 @@ def _here(location: Location, on_progress: Progress) -> Base:
     paths = files_of(folder)
     if not any(p.endswith(".safetensors") for p in paths) or "config.json" not in paths:
         raise UsageError(
-            f"base model {folder}: expected config.json and *.safetensors; found {', '.join(paths[:5]) or 'nothing'}",
+            f"base model {folder}: expected config.json and *.safetensors; found "
+            f"{', '.join(paths[:5]) or 'nothing'}",
             remedy="name a folder as transformers saves it; other weight formats are not read",
         )
     stated = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}

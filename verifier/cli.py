@@ -25,6 +25,7 @@ examples:
   alloy verify                                verify the whole catalog
   alloy verify --catalog reference --offline  verify the embedded catalog without a network
   alloy verify some/folder --tier 1,3         recipe and bytes of an artifact on disk
+  alloy forge recipe.alloy.json --out result  execute a recipe
   alloy explain CLAIM-ID                      what is claimed, what decides it, what was found
   alloy doctor                                what works on this machine
 
@@ -55,6 +56,7 @@ COMMANDS = (
     Command("score", "verifier.cli_score", "score a samples file with both judges, sandboxed"),
     Command("hash", "verifier.cli_evidence", "hash the weights of a folder or a Hub repository"),
     Command("diff", "forge.cli_diff", "tell what differs between two folders of weights, or two files"),
+    Command("forge", "forge.cli_forge", "execute a recipe: make the model that an alloy describes"),
     Command("fetch", "verifier.cli_evidence", "bring pinned evidence into the cache"),
     Command("cache", "verifier.cli_evidence", "verify or prune the evidence cache"),
     Command("pin", "verifier.cli_catalog", "make or update the catalog entry of an artifact"),

@@ -14,7 +14,8 @@ _TOWERS = {"vision": "vision_config", "video": "vision_config", "audio": "audio_
 def run(context: StageContext) -> StageResult:
     """Compare context length and modalities with the model's configuration.
 
-    The length is a target that a later ``context-extend`` may reach, so a longer one is recorded, not refused.
+    The length is a target that a later ``context-extend`` may reach, so a longer one is only
+    recorded.
 
     Raises:
         DocumentError: a modality that the model does not take in.
