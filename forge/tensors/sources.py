@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -11,6 +11,11 @@ from typing import Self
 
 from forge.tensors.plan import Copy, KeepColumns, Piece, ZeroColumns
 from verifier.errors import UsageError
+
+AHEAD_BYTES = 64 * 1024 * 1024
+"""How far the system is told what will be read, so that the disk reads while the processor digests."""
+
+_HINT_BYTES = 1024 * 1024  # Linux reads no more than about this for one hint
 
 MAX_OPEN = 32
 """Most source files open at once; a task's pieces are sorted by target, so sources may alternate."""
@@ -49,11 +54,27 @@ def paths_of(pieces: Iterable[Piece]) -> tuple[Path, ...]:
     )
 
 
-class Sources:
-    """Open source files. A context manager; used by one thread."""
+def ranges_of(pieces: Iterable[Piece]) -> Iterator[tuple[Path, int, int]]:
+    """Path, offset and size of what pieces will read, in order."""
+    for piece in pieces:
+        match piece:
+            case Copy(path=path, offset=offset, size=size):
+                yield path, offset, size
+            case KeepColumns() | ZeroColumns():
+                yield piece.path, piece.offset, piece.rows * piece.row_bytes
 
-    def __init__(self) -> None:
+
+class Sources:
+    """Open source files. A context manager; used by one thread.
+
+    Args:
+        expected: what will be read, in order; a hint, which changes nothing but the speed.
+    """
+
+    def __init__(self, expected: Iterable[tuple[Path, int, int]] = ()) -> None:
         self._files: dict[Path, FileIO] = {}
+        self._hints = _hints(expected if hasattr(os, "posix_fadvise") else ())
+        self._credit = AHEAD_BYTES
 
     def __enter__(self) -> Self:
         return self
@@ -72,6 +93,7 @@ class Sources:
             UsageError: the file cannot be read or ends before.
         """
         try:
+            self._hint(len(view))
             file = self._open(path)
             file.seek(offset)
             done = 0
@@ -83,6 +105,14 @@ class Sources:
         except OSError as error:
             raise _unreadable(path, error.strerror or str(error)) from None
 
+    def _hint(self, used: int) -> None:
+        """Announce as many bytes as are used, and at the start :data:`AHEAD_BYTES` more."""
+        self._credit += used
+        while self._credit > 0 and (hint := next(self._hints, None)):
+            path, offset, size = hint
+            os.posix_fadvise(self._open(path).fileno(), offset, size, os.POSIX_FADV_WILLNEED)
+            self._credit -= size
+
     def _open(self, path: Path) -> FileIO:
         file = self._files.pop(path, None)
         if file is None:
@@ -90,10 +120,14 @@ class Sources:
                 # The one used longest ago stands first.
                 self._files.pop(next(iter(self._files))).close()
             file = FileIO(path, "rb")
-            if hasattr(os, "posix_fadvise"):
-                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
         self._files[path] = file
         return file
+
+
+def _hints(ranges: Iterable[tuple[Path, int, int]]) -> Iterator[tuple[Path, int, int]]:
+    for path, offset, size in ranges:
+        for start in range(0, size, _HINT_BYTES):
+            yield path, offset + start, min(_HINT_BYTES, size - start)
 
 
 def _unreadable(path: Path, found: str) -> UsageError:
