@@ -2,8 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -138,9 +137,9 @@ class _Run:
         key = hashlib.sha256(
             canonical([self.kind, self.judge["dataset"], identity.environment()])
         ).hexdigest()
-        with ExitStack() as stack:
-            starting = _start("official", self.plan, stack)
-            isolated = _start("isolated", self.plan, stack).result()
+        # Both start at once; the first is needed after the ground truth is read.
+        official, isolated = Sandbox("official", self.plan), Sandbox("isolated", self.plan)
+        with closing(official), closing(isolated):
             truth = ground_truth(
                 self.problems,
                 self.kind,
@@ -150,7 +149,6 @@ class _Run:
                 jobs=self.jobs,
                 on_progress=self.on_progress,
             )
-            official = starting.result()
             self_test(official, isolated)
             bench = Bench(
                 dataset=self.kind,
@@ -161,19 +159,6 @@ class _Run:
                 jobs=self.jobs,
             )
             return judge(bench, samples, self.on_progress)
-
-
-def _start(kind: str, plan: Plan, stack: ExitStack) -> Future[Sandbox]:
-    """Start a helper process, which takes a second, beside other work; it ends with ``stack``."""
-
-    def end() -> None:
-        if starting.exception() is None:
-            starting.result().close()
-
-    pool = stack.enter_context(ThreadPoolExecutor(1))
-    starting = pool.submit(Sandbox, kind, plan)
-    stack.callback(end)
-    return starting
 
 
 def _tasks(

@@ -1,6 +1,7 @@
 """The two judges, as jobs for the sandbox."""
 
 import json
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -67,10 +68,12 @@ class OfficialRun:
     Attributes:
         status: ``pass``, ``fail`` or ``timeout``, in its own words.
         wall: seconds it took.
+        killed: somebody ended its process: the sample, or a machine short of memory.
     """
 
     status: str
     wall: float
+    killed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,11 +85,13 @@ class IsolatedRun:
         strain: for a pass the largest share of the official limit that a call took, for a timeout the
             multiple of it that the call had taken when it was ended; processor time or time asleep.
         note: why it did not pass.
+        killed: somebody ended its process: the sample, or a machine short of memory.
     """
 
     status: str
     strain: float
     note: str = ""
+    killed: bool = False
 
 
 def judge_officially(
@@ -156,7 +161,7 @@ def _read_official(reply: Reply, names: list[str]) -> dict[str, OfficialRun]:
         runs = {}
     if not runs or any(run.status not in ("pass", "fail", "timeout") for run in runs.values()):
         status = "timeout" if reply.cause else "fail"
-        return {names[0]: OfficialRun(status=status, wall=reply.wall)}
+        return {names[0]: OfficialRun(status=status, wall=reply.wall, killed=_killed(reply))}
     return runs
 
 
@@ -199,7 +204,12 @@ def judge_in_isolation(
             # The timer never fires before the limit: a sooner report is the candidate's own invention.
             return IsolatedRun(status="fail", strain=0.0, note=f"{where}: reported a timeout that was none")
         return IsolatedRun(status="timeout", strain=seconds / limit, note=f"{where}: out of time")
-    return IsolatedRun(status="fail", strain=0.0, note=f"{where}: {_why(ended, reply)}")
+    killed = ended is None and _killed(reply)
+    return IsolatedRun(status="fail", strain=0.0, note=f"{where}: {_why(ended, reply)}", killed=killed)
+
+
+def _killed(reply: Reply) -> bool:
+    return reply.exit == -signal.SIGKILL and not reply.cause
 
 
 def _agreements(dataset: str, problem: Problem, suite: Suite, outputs: list[bytes]) -> list[bool]:

@@ -3,9 +3,10 @@
 evalplus limits wall-clock time, so other load on the machine can fail a right solution. The rules:
 
 1. A pass is a pass, and a failure sooner than the smallest time limit is a failure: no limit had a part in
-   it.
+   it. A process that somebody killed is no failure yet: a machine short of memory does that, too.
 2. Any other failure is suspect, and is judged again with nothing else of ours running. The same two rules
-   apply. A failure on time while the machine had half a core to spare is a confirmed timeout.
+   apply. A failure on time while the machine had half a core to spare is a confirmed timeout; a process
+   that is killed again is a failure.
 3. On a busy machine the isolated judge decides, whose limits are processor time (or time asleep) and four
    times as long: a wrong result is a failure; a call that takes nearly all of that is a timeout beyond
    anything that load can do; and if no call takes more than its official limit, load alone was to blame, and
@@ -54,11 +55,13 @@ def first(run: OfficialRun) -> Step:
     """Rule 1: what a run beside others settles."""
     if run.status == "pass":
         return Step.PASS
-    return Step.FAIL if run.wall < MIN_TIME_LIMIT else Step.SUSPECT
+    return Step.FAIL if run.wall < MIN_TIME_LIMIT and not run.killed else Step.SUSPECT
 
 
 def alone(seen: Alone) -> Step:
     """Rule 2: what a run alone settles."""
+    if seen.run.killed:
+        return Step.FAIL
     step = first(seen.run)
     if step is Step.SUSPECT and seen.idle_cores is not None and seen.idle_cores >= QUIET_CORES:
         return Step.TIMEOUT

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from verifier.errors import SandboxError
 from verifier.runners import judges, policy
 from verifier.runners.judges import IsolatedRun, OfficialRun, Suite
 from verifier.runners.locks import alone, beside_others
@@ -92,11 +93,16 @@ class _Settled:
 
 @dataclass(slots=True)
 class _Case:
-    """A sample on its way: what the official judge's answers settle, and the results once all are in."""
+    """A sample on its way: what the official judge's answers settle, and the results once all are in.
+
+    A sandbox that could not be set up, or did not answer, costs one sample a second try, and no other
+    sample anything: whoever breaks the machinery must not spoil the file.
+    """
 
     sample: Sample
     settled: dict[str, _Settled] = field(default_factory=dict)
     results: dict[str, SuiteResult] = field(default_factory=dict)
+    broken: SandboxError | None = None
 
 
 def judge(
@@ -113,21 +119,34 @@ def judge(
         For each sample its result by suite name; a suite after one that failed is not run.
 
     Raises:
-        SandboxError: a sandbox could not be set up.
+        SandboxError: no sandbox at all could be set up.
     """
     cases = [_Case(sample) for sample in samples]
     # The longest first, so that at the end no core waits for another.
     order = sorted(cases, key=lambda case: -bench.expected_seconds(case.sample))
-    _each(bench.jobs, order, lambda case: _first(bench, case), "judging", on_progress)
-    suspects = [case for case in cases if not case.results]
-    for done, case in enumerate(suspects):
-        case.settled |= _alone(bench, case.sample, case.settled)
+    _each(bench.jobs, order, lambda case: _try(_first, bench, case), "judging", on_progress)
+    if cases and all(case.broken for case in cases):
+        raise next(case.broken for case in cases if case.broken)
+    again = [case for case in cases if not case.results]
+    for done, case in enumerate(again):
+        _try(_second, bench, case)
         if on_progress:
-            on_progress("suspected timeouts, alone", done + 1, len(suspects))
-    _each(bench.jobs, suspects, lambda case: _confirm(bench, case), "after a second look", on_progress)
+            on_progress("suspected timeouts, alone", done + 1, len(again))
     for case in cases:
-        _settle_isolated(bench, case)
+        if not case.broken:
+            _try(_settle_isolated, bench, case)
+        if case.broken:
+            case.results = {"base": _undecided(str(case.broken))}
     return [case.results for case in cases]
+
+
+def _try(step: Callable[[Bench, _Case], None], bench: Bench, case: _Case) -> None:
+    case.broken = None
+    try:
+        step(bench, case)
+    except SandboxError as error:
+        # Half of the results would look like all of them.
+        case.broken, case.results = error, {}
 
 
 def _each(
@@ -148,18 +167,17 @@ def _first(bench: Bench, case: _Case) -> None:
         _confirm(bench, case)
 
 
-def _alone(bench: Bench, sample: Sample, before: Mapping[str, _Settled]) -> dict[str, _Settled]:
-    """Settle the suspect suite of one solution, and those after it."""
-    steps: dict[str, _Settled] = {}
-    for suite in bench.suites(sample):
-        if suite.name in before and before[suite.name].step is not Step.SUSPECT:
-            continue
-        # Held for each suite anew: others may run in between, and nobody waits for the whole list.
-        with alone():
-            steps[suite.name] = _suspect(bench, sample, suite)
-        if steps[suite.name].step is not Step.PASS:
+def _second(bench: Bench, case: _Case) -> None:
+    """With nothing else of ours running: settle the suspect suite, and those after it."""
+    for suite in bench.suites(case.sample):
+        known = case.settled.get(suite.name)
+        if known is None or known.step is Step.SUSPECT:
+            # Held for each suite anew: others may run in between, and nobody waits for the whole list.
+            with alone():
+                known = case.settled[suite.name] = _suspect(bench, case.sample, suite)
+        if known.step is not Step.PASS:
             break
-    return steps
+    _confirm(bench, case)
 
 
 def _suspect(bench: Bench, sample: Sample, suite: Suite) -> _Settled:
@@ -204,13 +222,18 @@ def _confirm(bench: Bench, case: _Case) -> None:
         if known.step is Step.PASS:
             with beside_others():
                 run = bench.ask_isolated(case.sample, suite)
+            if run.killed:
+                with alone():
+                    run = bench.ask_isolated(case.sample, suite)
             case.results[suite.name] = _passed(known, run)
         elif known.step is Step.UNDECIDED:
-            case.results[suite.name] = SuiteResult(
-                official="timeout", confirmed=None, load_sensitive=True, note=known.note
-            )
+            case.results[suite.name] = _undecided(known.note)
         else:
             case.results[suite.name] = _failed(bench, case.sample, suite, known)
+
+
+def _undecided(note: str) -> SuiteResult:
+    return SuiteResult(official="timeout", confirmed=None, load_sensitive=True, note=note)
 
 
 def _passed(known: _Settled, run: IsolatedRun) -> SuiteResult:

@@ -5,6 +5,7 @@ import json
 import marshal
 import socket
 import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,22 +40,25 @@ class Reply:
 class Sandbox:
     """Runs jobs of one kind; safe to use from several threads at once.
 
+    The helper process starts at once and is waited for when it is needed, or on entering a ``with`` block.
+
     Args:
         kind: ``official`` or ``isolated``.
         plan: which layers to use.
-
-    Raises:
-        SandboxError: the helper process does not come up.
     """
 
     def __init__(self, kind: str, plan: launch.Plan) -> None:
         self._kind, self._plan = kind, plan
         self._lock = threading.Lock()
-        self._helper: launch.Helper | None = None
+        # A helper dies with the thread that started it, so that thread has to live as long as this object.
+        self._starter = ThreadPoolExecutor(1)
+        self._starting: Future[launch.Helper] | None = None
         if plan.mode != "bwrap-each":
-            self._helper = launch.start(kind, plan)
+            self._starting = self._starter.submit(launch.start, kind, plan)
 
     def __enter__(self) -> "Sandbox":
+        if self._starting is not None:
+            self._starting.result()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -62,9 +66,10 @@ class Sandbox:
 
     def close(self) -> None:
         """End the helper process."""
-        if self._helper is not None:
-            self._helper.close()
-            self._helper = None
+        if self._starting is not None and self._starting.exception() is None:
+            self._starting.result().close()
+        self._starting = None
+        self._starter.shutdown()
 
     def run(self, job: dict[str, Any]) -> Reply:
         """Run one job in a sandbox of its own and wait for its end.
@@ -74,9 +79,10 @@ class Sandbox:
                 ``follow_child`` for the supervisor.
 
         Raises:
-            SandboxError: the sandbox could not be set up; the code was not run.
+            SandboxError: the helper process or the sandbox could not be set up; the code was not run, or not
+                to its end.
         """
-        helper = self._helper or launch.start(self._kind, self._plan)
+        helper = self._living_helper()
         try:
             with self._send(helper, {**job, "kind": self._kind}) as connection:
                 record = json.loads(read_message(connection))
@@ -86,8 +92,11 @@ class Sandbox:
                 f"the {self._kind} helper process was expected to answer, found: {error}"
             ) from error
         finally:
-            if self._helper is None:
+            if self._plan.mode == "bwrap-each":
                 helper.close()
+        if helper.process.poll() is not None and self._plan.mode != "bwrap-each":
+            # Whatever ended the helper may have ended the sample as well; its reply proves nothing.
+            raise SandboxError(f"the {self._kind} helper process was expected to live, found it ended")
         if "error" in record:
             raise SandboxError(
                 f"a sandbox was expected, found: {record['error']}", remedy="run `alloy doctor`"
@@ -96,6 +105,18 @@ class Sandbox:
             found = output[1:].decode(errors="replace") or f"exit status {record['exit']}"
             raise SandboxError(f"a sandbox was expected, found: {found}", remedy="run `alloy doctor`")
         return Reply(output=output[1:], **record)
+
+    def _living_helper(self) -> launch.Helper:
+        """The helper process; a new one if it died, of a shortage of memory for instance."""
+        with self._lock:
+            if self._starting is None:
+                return launch.start(self._kind, self._plan)
+            helper = self._starting.result()
+            if helper.process.poll() is None:
+                return helper
+            helper.close()
+            self._starting = self._starter.submit(launch.start, self._kind, self._plan)
+            return self._starting.result()
 
     def _send(self, helper: launch.Helper, job: dict[str, Any]) -> socket.socket:
         ours, theirs = socket.socketpair()
