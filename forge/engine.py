@@ -19,9 +19,10 @@ from forge.options import ForgeOptions
 from forge.planning import ForgePlan
 from forge.recipe import Recipe, SideFile
 from forge.source import Base
-from forge.stages.base import Determinism
+from forge.stages import bodies
+from forge.stages.base import Determinism, FinalContext
 from forge.workdir import Journal, WorkDir
-from verifier.alloy.parse import Alloy
+from verifier.alloy.parse import Alloy, load
 from verifier.errors import DocumentError, UsageError
 from verifier.evidence.hashing import model_hash
 from verifier.verdicts import JSON
@@ -127,12 +128,33 @@ def _run(
         running.bring_along(work, carried, journal.entries)
         workdir.save(work, journal)
         journal = running.run_stages(made, base, work, journal, options)
-        result = _assemble(made, base, work, journal, options, when, brought)
+        _assemble(made, base, work, journal, options, when, brought)
         workdir.save(work, replace(journal, assembled=True))
-    else:
-        result = _finished(made, work.out)
+    _finals(made, work.out, options)
     workdir.finish(work)
-    return result
+    return _finished(made, work.out)
+
+
+def _finals(made: Recipe, out: Path, options: ForgeOptions) -> None:
+    """Let stages do what they do with a complete result, and add it to the report."""
+    report = json.loads((out / REPORT).read_text(encoding="utf-8"))
+    document = load(out / report["alloy"]["file"]).document
+    done: dict[str, JSON] = {}
+    for stage in made.stages:
+        final = bodies.final(stage.method)
+        if final is None or options.replay:
+            continue
+        context = FinalContext(
+            out=out,
+            files=tuple(report["artifactFiles"]),
+            document=document,
+            index=stage.index,
+            upload=options.upload,
+            on_progress=options.on_progress,
+        )
+        done[f"{stage.index} {stage.stage_type}"] = dict(final(context))
+    if done:
+        write_atomically(out / REPORT, _encode({**report, "finals": done}))
 
 
 def _identity(
@@ -159,7 +181,7 @@ def _assemble(
     options: ForgeOptions,
     when: str,
     brought: Mapping[str, str],
-) -> ForgeResult:
+) -> None:
     """Put everything into the out folder; done again from the start if it was interrupted."""
     out, last = work.out, next((e for e in reversed(journal.entries) if e.model is not None), None)
     model = base.folder if last is None else work.model(last.index)
@@ -189,16 +211,16 @@ def _assemble(
     )
     alloy = out / f"{made.name}.alloy.json"
     write_atomically(alloy, data)
+    artifact = sorted({*digests, *side, alloy.name})
     report = _report(made, base, journal, outcome, options, alloy)
-    write_atomically(out / REPORT, report)
-    return _result(out, alloy, json.loads(report))
+    write_atomically(out / REPORT, _encode({**report, "artifactFiles": artifact}))
 
 
 def _report(
     made: Recipe, base: Base, journal: Journal, outcome: executed.Outcome, options: ForgeOptions, alloy: Path
-) -> bytes:
+) -> dict[str, JSON]:
     """The run's own report: what the alloy says, and what belongs to this machine and this run alone."""
-    document = {
+    return {
         "schema": _SCHEMA,
         "recipe": {"name": made.name, "sha256": made.alloy.sha256},
         "alloy": {"file": alloy.name, **_sha256(alloy)},
@@ -211,7 +233,10 @@ def _report(
         "environment": outcome.environment,
         "stages": [running.stage_report(entry) for entry in journal.entries],
     }
-    return (json.dumps(document, indent=1, default=str) + "\n").encode()
+
+
+def _encode(report: Mapping[str, JSON]) -> bytes:
+    return (json.dumps(report, indent=1, default=str) + "\n").encode()
 
 
 def _sha256(path: Path) -> dict[str, str]:

@@ -106,3 +106,28 @@ class StageResult:
 
 
 StageBody = Callable[[StageContext], StageResult]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinalContext:
+    """A finished result, for what a stage does at the very end.
+
+    Attributes:
+        out: the result's folder: weights, executed alloy, side files.
+        files: relative paths of all that belongs to the artifact, sorted; not the run's own report.
+        document: the executed alloy.
+        index: the stage's position.
+        upload: the result may be sent away.
+        on_progress: see :data:`Progress`.
+    """
+
+    out: Path
+    files: tuple[str, ...]
+    document: Mapping[str, JSON]
+    index: int
+    upload: bool
+    on_progress: Progress = silent
+
+
+Final = Callable[[FinalContext], Mapping[str, JSON]]
+"""Does what is left to do and returns what it did, for the report."""

@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Mapping
 from typing import cast
 
-from forge.stages.base import StageBody
+from forge.stages.base import Final, StageBody
 from verifier.errors import RegistryError
 
 _PRUNE_HEADS = "forge.stages.prune"
@@ -85,6 +85,11 @@ BODIES: Mapping[str, str] = {
 }
 """Method name -> ``module:function``."""
 
+FINALS: Mapping[str, str] = {
+    "publish_repository": "forge.stages.publish:finish",
+}
+"""Method name -> ``module:function`` of what is left to do when the result lies there, complete."""
+
 
 def get(method: str) -> StageBody:
     """The function that does what ``method`` names.
@@ -98,9 +103,23 @@ def get(method: str) -> StageBody:
             f"stage method: expected one of {', '.join(sorted(BODIES))}; found {method!r}",
             remedy="write the body and add one line to BODIES in forge/stages/bodies.py",
         )
+    return cast(StageBody, _function(method, target))
+
+
+def final(method: str) -> Final | None:
+    """What ``method`` leaves to be done at the very end; None for most.
+
+    Raises:
+        RegistryError: the module does not have it.
+    """
+    target = FINALS.get(method)
+    return None if target is None else cast(Final, _function(method, target))
+
+
+def _function(method: str, target: str) -> object:
     module, _, name = target.partition(":")
     try:
-        return cast(StageBody, getattr(importlib.import_module(module), name))
+        return getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise RegistryError(
             f"stage method {method}: expected a function at {target}; found {error}"
