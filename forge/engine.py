@@ -204,7 +204,7 @@ def _assemble(
         files=files,
         side_files={p: d for p, d in side.items() if not is_weights(p)},
         parameters=running.count_parameters(model),
-        environment=environment.describe(options.device),
+        environment=running.environment_of(journal.entries, options),
     )
     data = executed.compose(
         made, base, journal.entries, outcome, seed=options.seed, when=when, portable=options.portable

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import sys
 from collections.abc import Mapping
 from importlib import metadata
 
@@ -14,7 +13,7 @@ PACKAGES = (
 )
 """Distributions whose version a stage's result may depend on."""
 
-VARIABLES = ("CUBLAS_WORKSPACE_CONFIG", "MKL_CBWR", "OMP_NUM_THREADS", "PYTHONHASHSEED")
+VARIABLES = ("CUBLAS_WORKSPACE_CONFIG", "MKL_CBWR", "OMP_NUM_THREADS")
 """Settings that decide in which order numbers are added up."""
 
 
@@ -23,13 +22,13 @@ def version() -> str:
     return _version("alloy-verifier") or "unknown"
 
 
-def describe(device: str = "cpu") -> dict[str, JSON]:
+def describe(device: str = "cpu", *, floats: bool = False) -> dict[str, JSON]:
     """The environment as a JSON object, keys sorted.
-
-    torch is asked only if a stage has loaded it: what was not loaded decided nothing.
 
     Args:
         device: ``cpu`` or a torch device.
+        floats: floating-point sums decided bytes, so torch and the device are asked for their settings. What
+            is recorded must not depend on whether something else has loaded torch before.
     """
     found: dict[str, JSON] = {
         "forge": version(),
@@ -39,7 +38,7 @@ def describe(device: str = "cpu") -> dict[str, JSON]:
         "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
         "device": {"type": device, **_processor()},
     }
-    if "torch" in sys.modules:
+    if floats and _version("torch"):
         found["torch"] = _torch(device)
         found["device"] = {**found["device"], **_accelerator(device)}
     return dict(sorted(found.items()))
@@ -108,7 +107,7 @@ def _accelerator(device: str) -> dict[str, JSON]:
         "capability": f"{facts.major}.{facts.minor}",
         "memoryBytes": facts.total_memory,
         "driver": _driver(),
-        "cudnn": torch.backends.cudnn.version(),
+        "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
     }
 
 

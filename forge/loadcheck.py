@@ -38,9 +38,16 @@ class LoadCheckError(AlloyError):
 def unavailable() -> str | None:
     """Why no load check can run here, or None."""
     for package in ("torch", "transformers"):
-        if importlib.util.find_spec(package) is None:
+        if not _installed(package):
             return f"not run: {package} is not installed"
     return None
+
+
+def _installed(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def too_large(model: Path, device: str) -> str | None:

@@ -2,10 +2,11 @@
 
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from forge import loadcheck, workdir
+from forge import environment, loadcheck, workdir
 from forge.families import guard
 from forge.families.dispatch import ResolvedStage
 from forge.folders import digest_of, digests_of, files_of, place, remove
@@ -15,6 +16,7 @@ from forge.source import Base
 from forge.stages import bodies, traits
 from forge.stages.base import Determinism, StageContext, StageResult
 from forge.tensors.model import open_model
+from forge.tensors.run import receipt_path
 from forge.workdir import Entry, Journal, WorkDir
 from verifier.errors import AlloyError, DocumentError, EvidenceMissingError
 from verifier.evidence.paths import check_relative
@@ -94,7 +96,7 @@ def _run_stage(
 ) -> Entry:
     begin = time.monotonic()
     model, out = _current(base, work, journal.entries), work.model(stage.index)
-    remove(out)
+    keep_finished_shards(out)
     context = StageContext(
         index=stage.index,
         method=stage.method,
@@ -115,7 +117,7 @@ def _run_stage(
     work.artifact.mkdir(exist_ok=True)
     watch = guard.build(recipe.adapter, open_model(model))
     result = bodies.get(stage.method)(context)
-    written, files = _collect(context, result)
+    written, files = _collect(context, result, _digests(base, journal.entries))
     checked: JSON = None
     if result.model is not None:
         guard.verify(watch, open_model(out))
@@ -135,15 +137,42 @@ def _run_stage(
         load_check=checked,
         guard=watch.summary() if result.model is not None and watch.size else None,
         seconds=round(time.monotonic() - begin, 3),
+        environment=_decisive(result, options),
     )
+
+
+def _decisive(result: StageResult, options: ForgeOptions) -> dict[str, JSON]:
+    """The settings of torch and device, if they decided the stage's bytes."""
+    if result.determinism is Determinism.BYTES:
+        return {}
+    found = environment.describe(options.device, floats=True)
+    return {name: found[name] for name in ("device", "torch") if name in found}
+
+
+def environment_of(entries: tuple[Entry, ...], options: ForgeOptions) -> dict[str, JSON]:
+    """The environment of the whole run: what decided bytes is as it was when it did."""
+    found = environment.describe(options.device)
+    for entry in entries:
+        found |= entry.environment
+    return dict(sorted(found.items()))
 
 
 def _input_digest(base: Base, journal: Journal) -> str:
     return digest_of([dict(base.digests), *(e.digest for e in journal.entries)])
 
 
-def _collect(context: StageContext, result: StageResult) -> tuple[dict[str, str] | None, dict[str, str]]:
+def _digests(base: Base, entries: tuple[Entry, ...]) -> Mapping[str, str]:
+    """Digests of the files of the model as it is now."""
+    return next((e.model for e in reversed(entries) if e.model is not None), base.digests)
+
+
+def _collect(
+    context: StageContext, result: StageResult, before: Mapping[str, str]
+) -> tuple[dict[str, str] | None, dict[str, str]]:
     """Digests of what a stage wrote: the model's files, and its side files.
+
+    A file is read for its digest only if that is not known: from the rewrite that made it, or because it is
+    the very file of the model before, linked.
 
     Raises:
         DocumentError: it did not write what it says, or outside of its folders.
@@ -157,7 +186,34 @@ def _collect(context: StageContext, result: StageResult) -> tuple[dict[str, str]
     side = digests_of(context.artifact, result.files, context.on_progress)
     if result.model is None:
         return None, side
-    return digests_of(context.out, files_of(context.out), context.on_progress), side
+    paths = files_of(context.out)
+    sizes = {path: (context.out / path).stat().st_size for path in paths}
+    known = {w.filename: w.sha256 for w in result.written if sizes.get(w.filename) == w.size}
+    known |= {path: before[path] for path in paths if path in before and _is_same(context, path)}
+    rest = digests_of(context.out, [p for p in paths if p not in known], context.on_progress)
+    return {path: known[path] if path in known else rest[path] for path in paths}, side
+
+
+def _is_same(context: StageContext, path: str) -> bool:
+    old = context.model / path
+    return old.is_file() and old.samefile(context.out / path)
+
+
+def keep_finished_shards(out: Path) -> None:
+    """Clear what a killed run left of a stage's model, but for files that its rewrite had finished.
+
+    These have receipts, by which the rewrite knows them again; see ``forge.tensors.run``.
+    """
+    if not out.is_dir():
+        remove(out)
+        return
+    receipts = {receipt_path(path): path for path in out.glob("*.safetensors")}
+    kept = {p for receipt, path in receipts.items() if receipt.is_file() for p in (receipt, path)}
+    for path in out.iterdir():
+        if path not in kept:
+            remove(path)
+    if not kept:
+        remove(out)
 
 
 def _load_check(context: StageContext, options: ForgeOptions) -> JSON:

@@ -18,6 +18,9 @@ from forge.folders import digests_of, files_of, is_weights, write_atomically
 from forge.recipe import Recipe
 from forge.stages.base import Progress, silent
 from forge.stages.rules import as_number
+from forge.tensors.documents import INDEX_FILE, SINGLE_FILE, read_weight_map
+from forge.tensors.model import open_model
+from forge.tensors.sidefiles import is_weights as is_weights_file
 from verifier.errors import DocumentError, EvidenceMismatchError, EvidenceMissingError, UsageError
 from verifier.evidence.hashing import model_hash
 from verifier.evidence.paths import check_relative, check_repo, check_revision, inside
@@ -145,7 +148,7 @@ def obtain(recipe: Recipe, location: Location, *, offline: bool, on_progress: Pr
     Raises:
         EvidenceMissingError: it is not here and cannot be fetched; says the command and the size.
         EvidenceMismatchError: it is not the one whose digest the recipe states.
-        UsageError: the folder holds no safetensors or no configuration.
+        DocumentError: the folder holds no model.
     """
     if location.present:
         base = _here(location, on_progress)
@@ -182,13 +185,7 @@ def stated_bytes(recipe: Recipe) -> int | None:
 def _here(location: Location, on_progress: Progress) -> Base:
     folder = location.folder
     manifest = folder / _MANIFEST
-    paths = files_of(folder)
-    if not any(p.endswith(".safetensors") for p in paths) or "config.json" not in paths:
-        raise UsageError(
-            f"base model {folder}: expected config.json and *.safetensors; found "
-            f"{', '.join(paths[:5]) or 'nothing'}",
-            remedy="name a folder as transformers saves it; other weight formats are not read",
-        )
+    paths = model_files(folder)
     stated = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}
     return Base(
         folder=folder,
@@ -199,15 +196,50 @@ def _here(location: Location, on_progress: Progress) -> Base:
     )
 
 
+def model_files(folder: Path) -> tuple[str, ...]:
+    """Relative paths of what a model consists of, sorted: its weights, their index, its side files.
+
+    Weights in other formats beside them are no part of it.
+
+    Raises:
+        DocumentError: no model, or a link that leads out of the folder. Links into the blobs of the Hub cache
+            that the folder belongs to are fine.
+    """
+    model = open_model(folder)
+    index = [INDEX_FILE] if len(model.files) > 1 else []
+    root = folder.resolve()
+    allowed = (root, root.parent.parent / "blobs") if root.parent.name == "snapshots" else (root,)
+    paths = sorted({*model.files, *index, *(p for p in files_of(folder) if not is_weights_file(p))})
+    for path in paths:
+        if not any((folder / path).resolve().is_relative_to(place) for place in allowed):
+            raise DocumentError(
+                f"base model: {path!r:.200}: expected a file of {folder}; found a link that leads out of it",
+                remedy="replace the link by a copy of the file, if it belongs to the model",
+            )
+    return tuple(paths)
+
+
 def _fetch(recipe: Recipe, location: Location, on_progress: Progress) -> Base:
     from verifier.evidence.hub import HubClient
 
     repo = str(location.repo)
     client = HubClient()
     commit = client.revision(repo, location.revision)
-    files = [f for f in client.files(repo, commit) if _wanted(f.path)]
+    listed = {f.path: f for f in client.files(repo, commit) if _wanted(f.path)}
     folder = location.folder.parent / commit
     folder.mkdir(parents=True, exist_ok=True)
+    if INDEX_FILE in listed and SINGLE_FILE not in listed:
+        _fetch_file(client, repo, commit, listed[INDEX_FILE], folder, on_progress)
+        weights = set(read_weight_map(folder / INDEX_FILE).values())
+    else:
+        weights = {SINGLE_FILE}
+    files = [f for f in listed.values() if not f.path.endswith(".safetensors") or f.path in weights]
+    if not weights <= set(listed):
+        raise EvidenceMissingError(
+            f"{repo}: expected {SINGLE_FILE} or {INDEX_FILE} and its files; found "
+            f"{', '.join(sorted(p for p in listed if is_weights(p))[:5]) or 'no safetensors'}",
+            remedy="convert the model to safetensors, and name the folder with --base",
+        )
     _check_space(folder, sum(f.size for f in files if not (folder / f.path).is_file()), repo)
     for file in files:
         _fetch_file(client, repo, commit, file, folder, on_progress)
@@ -219,7 +251,7 @@ def _fetch(recipe: Recipe, location: Location, on_progress: Progress) -> Base:
 
 
 def _wanted(path: str) -> bool:
-    return any(fnmatch.fnmatch(path.rpartition("/")[2], pattern) for pattern in WANTED)
+    return "/" not in path and any(fnmatch.fnmatch(path, pattern) for pattern in WANTED)
 
 
 def _fetch_file(

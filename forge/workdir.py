@@ -35,7 +35,7 @@ class Entry:
         record, fields, measured: from the stage's result.
         load_check, guard: what the checks after it said.
         seconds: how long it took; for the report alone.
-        notes: for the report alone: what depends on this machine or this run.
+        environment: settings of torch and of the device, where they decided the stage's bytes.
     """
 
     index: int
@@ -52,7 +52,7 @@ class Entry:
     load_check: JSON
     guard: JSON
     seconds: float = 0.0
-    notes: Mapping[str, JSON] = field(default_factory=dict)
+    environment: Mapping[str, JSON] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -230,6 +230,7 @@ def tidy(work: WorkDir, entries: tuple[Entry, ...], carried: Mapping[str, str]) 
     """
     made = [entry.index for entry in entries if entry.model is not None]
     keep = {work.model(made[-1]).name} if made else set()
+    keep.add(work.model(len(entries)).name)  # the stage that was interrupted clears up by itself
     for folder in sorted(work.root.glob("stage-*")):
         if folder.name not in keep:
             remove(folder)

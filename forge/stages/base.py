@@ -6,6 +6,7 @@ from enum import Enum
 from pathlib import Path
 
 from forge.families.adapter import FamilyAdapter
+from forge.tensors.plan import WrittenFile
 from verifier.errors import EvidenceMissingError, UsageError
 from verifier.verdicts import JSON
 
@@ -95,6 +96,8 @@ class StageResult:
         fields: fields to set in the stage of the executed alloy (``selectionFile``, ``selectionSha256`` …).
         files: relative paths of the side files that it wrote to the artifact folder.
         measured: numbers for ``results`` of the executed alloy (an eval stage's scores).
+        written: the weights files of ``model`` with the digests that a rewrite took while writing; a file
+            that is not among them is read once more for its digest.
     """
 
     record: Mapping[str, JSON]
@@ -103,6 +106,7 @@ class StageResult:
     fields: Mapping[str, JSON] = field(default_factory=dict)
     files: tuple[str, ...] = ()
     measured: Mapping[str, JSON] = field(default_factory=dict)
+    written: tuple[WrittenFile, ...] = ()
 
 
 StageBody = Callable[[StageContext], StageResult]

@@ -55,7 +55,7 @@ def run(context: StageContext) -> StageResult:
         results["benchmarks"] = benchmarks
     return StageResult(
         record={"benchmarks": records, **_threshold(context, benchmarks)},
-        determinism=Determinism.DEVICE,
+        determinism=Determinism.DEVICE if results else Determinism.BYTES,
         measured=results,
     )
 
@@ -68,16 +68,25 @@ def _perplexity(context: StageContext, index: int, benchmark: Mapping[str, JSON]
 
     corpus = context.find(named)
     digest = _checked(corpus, benchmark.get("corpusSha256"), f"stage {context.index}: {named}")
-    settings = {
-        "stride": _count(context, index, benchmark, "stride", STRIDE),
-        "max_length": _count(context, index, benchmark, "maxLength", MAX_LENGTH),
-        "batch_size": _count(context, index, benchmark, "batchSize", BATCH),
-    }
-    found = perplexity(context.model, corpus, device=context.device, **settings)
+    field = benchmark.get("textField", "text")
+
+    def measure(model: Path) -> dict[str, JSON]:
+        return perplexity(
+            model,
+            corpus,
+            stride=_count(context, index, benchmark, "stride", STRIDE),
+            max_length=_count(context, index, benchmark, "maxLength", MAX_LENGTH),
+            batch_size=_count(context, index, benchmark, "batchSize", BATCH),
+            device=context.device,
+            field=str(field),
+            on_progress=context.on_progress,
+        )
+
+    found = measure(context.model)
     results: dict[str, JSON] = {"finalPerplexity": round(float(found["perplexity"]), _DIGITS)}
     record: dict[str, JSON] = {"corpus": named, "corpusSha256": digest, "final": dict(found)}
     if context.parameters.get("compareToBase"):
-        before = perplexity(context.base, corpus, device=context.device, **settings)
+        before = measure(context.base)
         baseline = round(float(before["perplexity"]), _DIGITS)
         results["baselinePerplexity"] = baseline
         gain = 100 * (baseline - results["finalPerplexity"]) / baseline

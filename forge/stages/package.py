@@ -69,6 +69,7 @@ def _repack(context: StageContext, source: Path, cut: Mapping[str, JSON]) -> Sta
         },
         determinism=Determinism.BYTES,
         model=context.out,
+        written=written,
     )
 
 
