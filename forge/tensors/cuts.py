@@ -16,7 +16,9 @@ from verifier.evidence.safetensors_header import DTYPE_BITS
 def whole(ref: TensorRef, name: str | None = None) -> TensorPlan:
     """The tensor as it is, perhaps under another name."""
     pieces: tuple[Piece, ...] = (Copy(ref.path, ref.offset, ref.size),) if ref.size else ()
-    return TensorPlan(name=name or ref.name, dtype=ref.dtype, shape=ref.shape, pieces=pieces)
+    return TensorPlan(
+        name=ref.name if name is None else name, dtype=ref.dtype, shape=ref.shape, pieces=pieces
+    )
 
 
 def keep_rows(ref: TensorRef, rows: Sequence[int], name: str | None = None) -> TensorPlan:
@@ -38,7 +40,10 @@ def keep_rows(ref: TensorRef, rows: Sequence[int], name: str | None = None) -> T
         if step
     )
     return TensorPlan(
-        name=name or ref.name, dtype=ref.dtype, shape=(len(rows), *ref.shape[1:]), pieces=pieces
+        name=ref.name if name is None else name,
+        dtype=ref.dtype,
+        shape=(len(rows), *ref.shape[1:]),
+        pieces=pieces,
     )
 
 
@@ -56,7 +61,10 @@ def blank_rows(ref: TensorRef, rows: Sequence[int], name: str | None = None) -> 
     if place < ref.shape[0]:
         pieces.append(Copy(ref.path, ref.offset + place * step, (ref.shape[0] - place) * step))
     return TensorPlan(
-        name=name or ref.name, dtype=ref.dtype, shape=ref.shape, pieces=tuple(pieces) if step else ()
+        name=ref.name if name is None else name,
+        dtype=ref.dtype,
+        shape=ref.shape,
+        pieces=tuple(pieces) if step else (),
     )
 
 
@@ -77,7 +85,12 @@ def keep_columns(ref: TensorRef, columns: Sequence[int], name: str | None = None
         piece = (Copy(ref.path, ref.offset, ref.size),)
     shape = (*ref.shape[:-1], len(columns))
     has_bytes = rows and columns
-    return TensorPlan(name=name or ref.name, dtype=ref.dtype, shape=shape, pieces=piece if has_bytes else ())
+    return TensorPlan(
+        name=ref.name if name is None else name,
+        dtype=ref.dtype,
+        shape=shape,
+        pieces=piece if has_bytes else (),
+    )
 
 
 def blank_columns(ref: TensorRef, columns: Sequence[int], name: str | None = None) -> TensorPlan:
@@ -87,7 +100,10 @@ def blank_columns(ref: TensorRef, columns: Sequence[int], name: str | None = Non
         return whole(ref, name)
     piece: tuple[Piece, ...] = (ZeroColumns(ref.path, ref.offset, rows, row_bytes, ranges),)
     return TensorPlan(
-        name=name or ref.name, dtype=ref.dtype, shape=ref.shape, pieces=piece if ref.size else ()
+        name=ref.name if name is None else name,
+        dtype=ref.dtype,
+        shape=ref.shape,
+        pieces=piece if ref.size else (),
     )
 
 

@@ -5,11 +5,8 @@ from itertools import pairwise
 
 from forge.tensors.plan import Copy, KeepColumns, Literal, Piece, ZeroColumns, Zeros
 from forge.tensors.sources import Sources
-from forge.tensors.writer import BUFFER_BYTES, Sink
+from forge.tensors.writer import Sink
 from verifier.errors import UsageError
-
-SCRATCH_BYTES = BUFFER_BYTES // 2
-"""Rows up to this size are read whole and cut in memory; longer ones are read range by range."""
 
 _ZEROS = bytes(1024 * 1024)
 
@@ -98,16 +95,17 @@ def _literal(data: bytes, sink: Sink) -> None:
 
 
 def _keep_columns(piece: KeepColumns, sources: Sources, sink: Sink) -> None:
+    """Rows up to half a buffer are read whole and cut in memory; longer ones are read range by range."""
     kept = sum(stop - start for start, stop in piece.ranges)
     if not kept:
         return
-    if piece.row_bytes > SCRATCH_BYTES:
+    if piece.row_bytes > sink.buffer_bytes // 2:
         for row in range(piece.rows):
             base = piece.offset + row * piece.row_bytes
             for start, stop in piece.ranges:
                 _copy(Copy(piece.path, base + start, stop - start), sources, sink)
         return
-    scratch = memoryview(sink.scratch(SCRATCH_BYTES))
+    scratch = memoryview(sink.scratch(sink.buffer_bytes // 2))
     row = 0
     while row < piece.rows:
         view = sink.room(kept)
@@ -120,7 +118,7 @@ def _keep_columns(piece: KeepColumns, sources: Sources, sink: Sink) -> None:
 
 
 def _zero_columns(piece: ZeroColumns, sources: Sources, sink: Sink) -> None:
-    if piece.row_bytes > SCRATCH_BYTES:
+    if piece.row_bytes > sink.buffer_bytes // 2:
         _zero_columns_of_long_rows(piece, sources, sink)
         return
     row = 0

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 BUFFER_BYTES = 8 * 1024 * 1024
-"""Size of one write; also the longest piece that can be asked room for."""
+"""Size of one write."""
 
 BUFFERS = 3
 """One that is filled, one that is digested, one to spare."""
@@ -25,14 +25,25 @@ class Sink:
     Args:
         descriptor: open for writing; stays the caller's to close.
         on_bytes: told how many bytes each write added.
+        buffer_bytes: size of one write.
+
+    Attributes:
+        buffer_bytes: as above; more room than that cannot be asked for.
     """
 
-    def __init__(self, descriptor: int, on_bytes: Callable[[int], None] = lambda count: None) -> None:
+    def __init__(
+        self,
+        descriptor: int,
+        on_bytes: Callable[[int], None] = lambda count: None,
+        *,
+        buffer_bytes: int = BUFFER_BYTES,
+    ) -> None:
+        self.buffer_bytes = buffer_bytes
         self._descriptor = descriptor
         self._on_bytes = on_bytes
         self._digest = hashlib.sha256()
         self._hasher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sha256")
-        self._ring = deque((memoryview(bytearray(BUFFER_BYTES)), _done()) for _ in range(BUFFERS))
+        self._ring = deque((memoryview(bytearray(buffer_bytes)), _done()) for _ in range(BUFFERS))
         self._filled = 0
         self._written = 0
         self._scratch: bytearray | None = None
@@ -48,7 +59,7 @@ class Sink:
     def room(self, least: int = 1) -> memoryview:
         """A place for the next bytes, at least so many; :meth:`advance` says how many were put there."""
         buffer, _ = self._ring[0]
-        if BUFFER_BYTES - self._filled < least:
+        if self.buffer_bytes - self._filled < least:
             self._flush()
             buffer, _ = self._ring[0]
         return buffer[self._filled :]
