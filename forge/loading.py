@@ -113,7 +113,8 @@ def _model_class(folder: Path) -> Any:
         name = config["architectures"][0]
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
         raise DocumentError(
-            f"config.json: expected the model's class under architectures; found {error!r}", pointer="/architectures"
+            f"config.json: expected the model's class under architectures; found {error!r}",
+            pointer="/architectures",
         ) from None
     name = LANGUAGE_PART.get(name, name) if isinstance(name, str) else ""
     cls = getattr(transformers, name, None) if name else None

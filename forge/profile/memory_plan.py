@@ -150,7 +150,9 @@ def _wide(ref: TensorRef, bits: int) -> int:
 
 def _held(ref: TensorRef, bits: int, *, expert: bool) -> int:
     values = _values(ref)
-    converted = expert or (len(ref.shape) == 2 and ref.name.endswith(".weight") and not _SMALL.search(ref.name))
+    converted = expert or (
+        len(ref.shape) == 2 and ref.name.endswith(".weight") and not _SMALL.search(ref.name)
+    )
     if bits >= 16 or not converted:
         return values * max(bits, 16) // 8
     if bits == 8:  # a byte each, and a float32 scale a row

@@ -31,7 +31,9 @@ def quantise(model: Any, bits: int, device: str, experts: tuple[str, ...] = ()) 
 
     for name in experts:
         pack_experts(model.get_submodule(name), bits, device)
-    linear = [n for n, m in model.named_modules() if type(m) is torch.nn.Linear and n.split(".")[-1] not in KEPT]
+    linear = [
+        n for n, m in model.named_modules() if type(m) is torch.nn.Linear and n.split(".")[-1] not in KEPT
+    ]
     for name in linear:
         parent, _, leaf = name.rpartition(".")
         holder = model.get_submodule(parent)

@@ -67,7 +67,9 @@ def run(context: StageContext) -> StageResult:
     fields = {**measured.fields, "importanceFile": path, "importanceSha256": _sha256(written[path])}
     keep = context.parameters.get("keepExperts")
     if keep is not None:
-        chosen = str(context.parameters.get("selectionFile") or f"selection/stage-{context.index}-experts.json")
+        chosen = str(
+            context.parameters.get("selectionFile") or f"selection/stage-{context.index}-experts.json"
+        )
         kept = _kept(context, model, found, measured.scores, keep)
         written[chosen] = selection.selection_bytes(kept)
         fields |= {"selectionFile": chosen, "selectionSha256": _sha256(written[chosen])}

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tests.unit.forge import tiny_models as tiny
-from tests.unit.forge.tiny_models import torch
+from tests.unit.forge.tiny_models import torch, transformers
 
 from forge.families import registry
 from forge.families.layouts import names as layout_names
@@ -14,7 +14,13 @@ from forge.profile import counting, routers
 from forge.stages import expert_activation_profile as stage
 from forge.stages.base import Determinism, StageContext
 from forge.training import data
-from verifier.errors import DocumentError, EvidenceMismatchError, EvidenceMissingError, RegistryError, UsageError
+from verifier.errors import (
+    DocumentError,
+    EvidenceMismatchError,
+    EvidenceMissingError,
+    RegistryError,
+    UsageError,
+)
 
 METRIC = {"calibrationCorpus": "words", "calibrationCorpusFile": "calibration/words.jsonl"}
 
@@ -84,6 +90,12 @@ def grouped(judged, groups, kept, k, worth):
     return torch.stack(rows)
 
 
+def encoded(folder, lines):
+    """By the tokenizer that transformers makes of the folder's files; some families bring rules of their own."""
+    encoder = transformers.AutoTokenizer.from_pretrained(folder)
+    return [encoder(line)["input_ids"] for line in lines]
+
+
 def counts_by_hand(architecture, folder, lines):
     """Each text alone, without padding: router inputs are caught, logits and choices made by hand."""
     from forge.loading import load_model
@@ -97,9 +109,8 @@ def counts_by_hand(architecture, folder, lines):
     seen = {}
     for layer, module in found.items():
         module.register_forward_hook(lambda m, a, o, layer=layer: seen.__setitem__(layer, a[0]))
-    encoder = tiny.tokenizer()
-    for line in lines:
-        ids = torch.tensor([encoder(line)["input_ids"]])
+    for sequence in encoded(folder, lines):
+        ids = torch.tensor([sequence])
         with torch.no_grad():
             model(input_ids=ids)
         for layer, module in found.items():
@@ -116,13 +127,11 @@ def counts_by_hand(architecture, folder, lines):
 def test_counts_are_those_of_the_router_logits(architecture, folders, tmp_path):
     lines = tiny.texts(6, seed=3)
     folder = folders(architecture)
-    ctx = context(
-        tmp_path, folder, architecture, lines, metricVersion="v1.activation_count", batchSize=4
-    )
+    ctx = context(tmp_path, folder, architecture, lines, metricVersion="v1.activation_count", batchSize=4)
     scores, result = measured(ctx)
     assert scores == counts_by_hand(architecture, folder, lines)
-    tokens = sum(len(line.split()) for line in lines)
-    assert result.record["tokens"] == tokens
+    tokens = sum(map(len, encoded(folder, lines)))
+    assert result.record["tokens"] == tokens == result.fields["calibrationTokens"]
     for row in scores.values():
         assert sum(row) == tokens * 2 and len(set(row)) > 1
     assert result.determinism is Determinism.DEVICE and result.model is None
@@ -154,7 +163,12 @@ def test_counts_do_not_depend_on_order_or_batch_size(architecture, folders, tmp_
         folder = tmp_path / str(i)
         folder.mkdir()
         ctx = context(
-            folder, folders(architecture), architecture, order, metricVersion="v1.activation_count", batchSize=size
+            folder,
+            folders(architecture),
+            architecture,
+            order,
+            metricVersion="v1.activation_count",
+            batchSize=size,
         )
         results.append(measured(ctx)[0])
     assert all(r == results[0] for r in results)
@@ -205,7 +219,8 @@ def reap_by_hand(folder, lines):
             model(input_ids=torch.tensor([encoder(line)["input_ids"]]))
     return {
         layer: [
-            sum(terms.get((layer, e), [])) / max(1, len(terms.get((layer, e), []))) for e in range(tiny.EXPERTS)
+            sum(terms.get((layer, e), [])) / max(1, len(terms.get((layer, e), [])))
+            for e in range(tiny.EXPERTS)
         ]
         for layer in range(2)
     }
@@ -214,7 +229,9 @@ def reap_by_hand(folder, lines):
 def test_reap_is_the_mean_of_gate_times_norm(folders, tmp_path):
     lines = tiny.texts(6, seed=6)
     folder = folders("qwen3_moe")
-    scores, result = measured(context(tmp_path, folder, "qwen3_moe", lines, metricVersion="v1.reap", batchSize=3))
+    scores, result = measured(
+        context(tmp_path, folder, "qwen3_moe", lines, metricVersion="v1.reap", batchSize=3)
+    )
     expected = reap_by_hand(folder, lines)
     for layer, row in scores.items():
         assert row == pytest.approx(expected[layer], rel=1e-5)
@@ -224,7 +241,9 @@ def test_reap_is_the_mean_of_gate_times_norm(folders, tmp_path):
 @pytest.mark.parametrize("architecture", tiny.MOE)
 def test_reap_runs_in_every_family(architecture, folders, tmp_path):
     lines = tiny.texts(3, seed=7)
-    scores, _ = measured(context(tmp_path, folders(architecture), architecture, lines, metricVersion="v1.reap"))
+    scores, _ = measured(
+        context(tmp_path, folders(architecture), architecture, lines, metricVersion="v1.reap")
+    )
     assert all(any(v > 0 for v in row) and all(v >= 0 for v in row) for row in scores.values())
 
 
@@ -255,9 +274,7 @@ def test_a_missing_corpus_is_an_error(folders, tmp_path):
 
 
 def test_an_unnamed_corpus_is_an_error(folders, tmp_path):
-    ctx = context(
-        tmp_path, folders("olmoe"), "olmoe", metricVersion="v1.reap", calibrationCorpusFile=None
-    )
+    ctx = context(tmp_path, folders("olmoe"), "olmoe", metricVersion="v1.reap", calibrationCorpusFile=None)
     with pytest.raises(UsageError, match="calibrationCorpusFile"):
         stage.run(ctx)
 
@@ -283,7 +300,12 @@ def test_an_unknown_metric_is_refused(version, folders, tmp_path):
 
 def test_a_selection_is_written_where_k_is_known(folders, tmp_path):
     ctx = context(
-        tmp_path, folders("qwen3_moe"), "qwen3_moe", tiny.texts(6), metricVersion="v1.activation_count", keepExperts=5
+        tmp_path,
+        folders("qwen3_moe"),
+        "qwen3_moe",
+        tiny.texts(6),
+        metricVersion="v1.activation_count",
+        keepExperts=5,
     )
     scores, result = measured(ctx)
     chosen = json.loads((ctx.artifact / result.fields["selectionFile"]).read_text())
@@ -332,7 +354,9 @@ def test_a_module_that_only_looks_like_a_router_is_refused(folders, monkeypatch,
         return model
 
     monkeypatch.setattr(loading, "load_model", changed)
-    ctx = context(tmp_path, folders("qwen3_moe"), "qwen3_moe", ["the cat"], metricVersion="v1.activation_count")
+    ctx = context(
+        tmp_path, folders("qwen3_moe"), "qwen3_moe", ["the cat"], metricVersion="v1.activation_count"
+    )
     with pytest.raises(DocumentError, match=r"layers\.1\.mlp\.gate"):
         stage.run(ctx)
 
