@@ -58,12 +58,15 @@ def place(source: Path, target: Path, *, link: bool) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.part")
     partial.unlink(missing_ok=True)
+    if link and target.is_file() and target.samefile(source):
+        return
     if link:
         with contextlib.suppress(OSError):
             os.link(source, partial, follow_symlinks=True)
     if not partial.exists():
         shutil.copyfile(source, partial)
     partial.replace(target)
+    partial.unlink(missing_ok=True)  # renaming one link of a file to another of the same file does nothing
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -1,0 +1,1 @@
+"""The engine: recipes in, folders out."""
