@@ -22,9 +22,11 @@ class AttentionLayout:
         per_head: templates of vectors with one entry per query head (attention sinks).
         layers: name of the rule that says which layers have softmax heads: ``all``, or ``layer_types``
             (those that the configuration calls ``full_attention``).
-        modules: template of the attention module's name in a model that transformers loaded.
+        modules: template of the attention module's name in the model that ``forge.loading`` loads.
         fixed_head_size: loaders take hidden size over number of heads for the head size, whatever the
             configuration says, so heads cannot be cut out of a model, only blanked.
+        divides_hidden: loaders refuse a number of heads that does not divide the hidden size, even where
+            the configuration states the head size.
         same_counts: prefixes of tensors of further layers that are built from the same numbers of heads
             (a draft head); where a checkpoint has any, heads cannot be cut out either.
         others: further places where checkpoints of the same family keep the same projections.
@@ -40,6 +42,7 @@ class AttentionLayout:
     layers: str = "all"
     modules: str = "model.layers.{L}.self_attn"
     fixed_head_size: bool = False
+    divides_hidden: bool = False
     same_counts: tuple[str, ...] = ()
     others: tuple["AttentionLayout", ...] = ()
 
@@ -59,6 +62,9 @@ def _under(prefix: str, *, modules: str | None = None) -> AttentionLayout:
 PLAIN = _under("model.")
 """Language-only families."""
 
+LLAMA = replace(PLAIN, divides_hidden=True)
+"""Llama: as the plain one, with a check in its loader's configuration class."""
+
 LANGUAGE_MODEL = _under("model.language_model.")
 """Vision-language families that keep the language model below ``model.language_model``."""
 
@@ -77,5 +83,8 @@ QWEN2_5_VL = replace(
 """Qwen2.5-VL: published files, and what transformers 5 writes, have ``model.layers``; some releases between
 wrote the names that modules have in memory."""
 
-THINKER = replace(_under("thinker.model."), others=(PLAIN,))
-"""Omni families: the thinker's language model, within the whole model or saved by itself."""
+THINKER = replace(
+    _under("thinker.model.", modules=_VL_MODULES), others=(_under("model.", modules=_VL_MODULES),)
+)
+"""Omni families: the thinker's language model, within the whole model or saved by itself. Only the thinker
+can be called with tokens, so it is what gets loaded."""

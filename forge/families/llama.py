@@ -1,7 +1,7 @@
 """Llama: dense, grouped-query attention, rotary positions, language only."""
 
 from forge.families.adapter import FamilyAdapter
-from forge.families.attention import PLAIN
+from forge.families.attention import LLAMA
 
 ADAPTER = FamilyAdapter(
     architecture="llama",
@@ -12,6 +12,9 @@ ADAPTER = FamilyAdapter(
         "compact": "compact_heads",
         "context-extend": "extend_context_rope",
     },
-    attention=PLAIN,
-    notes="Slicing removes whole key-value groups, so that heads stay a multiple of key-value heads.",
+    attention=LLAMA,
+    notes=(
+        "Slicing removes whole key-value groups, so that heads stay a multiple of key-value heads; "
+        "transformers 5 also wants them to divide the hidden size."
+    ),
 )

@@ -3,8 +3,12 @@
 from forge.families.adapter import FamilyAdapter
 from forge.families.attention import THINKER
 
-_TOWERS_ALONE = ("visual.", "audio_tower.")
-"""The towers in a checkpoint that holds the thinker alone."""
+_TOWERS = tuple(
+    f"{within}{tower}."
+    for within in ("thinker.", "", "thinker.model.", "model.")
+    for tower in ("visual", "audio_tower")
+)
+"""Within the whole model and in a thinker by itself; with ``model.`` as modules are named in memory."""
 
 _TOKENS = (
     "audio_token_index",
@@ -32,7 +36,7 @@ ADAPTER = FamilyAdapter(
     attention=THINKER,
     text_config=("thinker_config", "text_config"),
     text_config_others=(("text_config",),),
-    guarded=("thinker.visual.", "thinker.audio_tower.", "talker.", "token2wav.", *_TOWERS_ALONE),
+    guarded=(*_TOWERS, "talker.", "token2wav."),
     guarded_tokens=tuple(f"{place}{key}" for place in ("thinker_config.", "") for key in _TOKENS),
     guarded_config=(
         "thinker_config.vision_config",

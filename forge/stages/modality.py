@@ -1,10 +1,11 @@
 """Stage modality: checks that what takes a modality in is all there. It attaches and trains nothing.
 
 The check, for a model whose family already sees or hears: the tower's tensors and configuration exist, each
-special token of the modality has a row of its own, and the tower is connected, which means that its output is
-as wide as the language model. The result records the digests of all that is guarded, so that later stages can
-be held to it. Attaching an encoder that the model does not have, or training a projector, takes image or sound
-data and a training loop for it, which this forge does not have: a stage that asks for either is refused.
+special token of the modality has a row of its own, and the tower is connected, which means that its output
+is as wide as the language model. The result records the digest of all that is guarded, so that later stages
+can be held to it. Attaching an encoder that the model does not have, or training a projector, takes image or
+sound data and a training loop for it, which this forge does not have: a stage that asks for either is
+refused. A stage that names the base model as its own encoder, and no training steps, asks for the check.
 """
 
 import hashlib
@@ -97,10 +98,17 @@ def _tensors(adapter: FamilyAdapter, tower: Tower, model: ModelFolder) -> Sequen
 
 
 def _refuse_work(context: StageContext, modality: str, *, attached: bool) -> None:
+    encoder = context.parameters.get("encoderModel")
     if not attached:
         raise UsageError(
             f"stage {context.index}: modality {modality}: expected a model with its tower; found none, and "
-            f"attaching {context.parameters.get('encoderModel')!r:.80} is not something this forge can do",
+            f"attaching {encoder!r:.80} is not something this forge can do",
+            remedy=_ADVICE,
+        )
+    if encoder != context.source_facts.get("baseModel"):
+        raise UsageError(
+            f"stage {context.index}: modality {modality}: encoderModel: expected the base model, whose own "
+            f"tower is checked; found {encoder!r:.80}, and attaching it is not something this forge can do",
             remedy=_ADVICE,
         )
     steps = context.parameters.get("trainingSteps")
@@ -119,7 +127,8 @@ def _config(context: StageContext, tower: Tower, config: Mapping[str, JSON]) -> 
         if isinstance(found, Mapping):
             return found
     raise DocumentError(
-        f"config.json: expected the tower's configuration at {' or '.join(places) or tower.config}; found none"
+        f"config.json: expected the tower's configuration at {' or '.join(places) or tower.config}; "
+        "found none"
     )
 
 

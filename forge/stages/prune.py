@@ -77,6 +77,7 @@ def cut(context: StageContext) -> StageResult:
             remedy="use defragMode pad, which keeps every shape",
         )
     gone = numbers.pop() if numbers else 0
+    _check_divides(context, heads, gone)
     if gone:
         _write(context, heads, model, chosen.removed, cut=True)
         write_config(context.out, _fewer_heads(context, heads, model.config, gone))
@@ -111,6 +112,16 @@ def _check_cuttable(context: StageContext, heads: Heads, model: ModelFolder) -> 
             f"stage {context.index}: slice: expected a model whose number of heads can change; "
             f"found {context.adapter.architecture}, where {reason}",
             remedy="use defragMode pad, which keeps every shape",
+        )
+
+
+def _check_divides(context: StageContext, heads: Heads, gone: int) -> None:
+    left = (heads.groups - gone) * heads.span
+    if gone and heads.layout.divides_hidden and heads.hidden % left:
+        raise UsageError(
+            f"stage {context.index}: slice: expected a number of heads that divides the hidden size "
+            f"({heads.hidden}), since loaders of {context.adapter.architecture} refuse others; found {left}",
+            remedy="choose another level, or use defragMode pad, which keeps every shape",
         )
 
 
