@@ -63,11 +63,12 @@ def select(context: StageContext, heads: Heads, model: ModelFolder, *, even: boo
     Raises:
         AlloyError: as :func:`forge.stages.prune.pad` says.
     """
-    limits = _limits(context.parameters, even=even)
     path = context.parameters.get("selectionFile")
     if path is not None and not isinstance(path, str):
         raise UsageError(f"stage {context.index}: selectionFile: expected a path; found {path!r:.80}")
-    if path is not None and (context.replay or _brought(context, path)):
+    replayed = path is not None and (context.replay or _brought(context, path))
+    limits = _limits(context.parameters, even=even, replayed=replayed)
+    if path is not None and replayed:
         return _replayed(context, heads, limits, path)
     return _made(context, heads, model, limits, path or f"selection/stage-{context.index}-heads.json")
 
@@ -202,8 +203,8 @@ def _compared(context: StageContext, data: bytes, path: str) -> str:
     return found
 
 
-def _limits(parameters: Mapping[str, JSON], *, even: bool) -> Limits:
-    level = parameters.get("level")
+def _limits(parameters: Mapping[str, JSON], *, even: bool, replayed: bool) -> Limits:
+    level = parameters.get("level", 0 if replayed else None)  # a recorded selection needs no level
     if isinstance(level, bool) or not isinstance(level, int | float | Decimal):
         raise UsageError(f"prune: level: expected a number from 0 to below 1; found {level!r:.80}")
     share = Decimal(str(level))

@@ -17,10 +17,13 @@ from forge.stages.base import StageContext, StageResult
 from forge.stages.head_selection import Selected, select
 from forge.stages.heads import Heads, plans, survey
 from forge.tensors.model import ModelFolder, open_model
+from forge.tensors.plan import WrittenFile
 from forge.tensors.rewrite import rewrite
 from forge.tensors.sidefiles import copy_side_files, write_config
 from verifier.errors import UsageError
 from verifier.verdicts import JSON
+
+Written = tuple[WrittenFile, ...]
 
 
 def mask(context: StageContext) -> StageResult:
@@ -32,7 +35,7 @@ def mask(context: StageContext) -> StageResult:
     model = open_model(context.model)
     heads = survey(context.adapter, model)
     chosen = select(context, heads, model, even=False)
-    return _result(context, heads, model, chosen, mode="mask", changed=False)
+    return _result(context, heads, model, chosen, mode="mask")
 
 
 def pad(context: StageContext) -> StageResult:
@@ -52,10 +55,10 @@ def pad(context: StageContext) -> StageResult:
     model = open_model(context.model)
     heads = survey(context.adapter, model)
     chosen = select(context, heads, model, even=False)
-    changed = any(chosen.removed.values())
-    if changed:
-        _write(context, heads, model, chosen.removed, cut=False)
-    return _result(context, heads, model, chosen, mode="pad", changed=changed)
+    written: Written = ()
+    if any(chosen.removed.values()):
+        written = _write(context, heads, model, chosen.removed, cut=False)
+    return _result(context, heads, model, chosen, mode="pad", written=written)
 
 
 def cut(context: StageContext) -> StageResult:
@@ -78,10 +81,11 @@ def cut(context: StageContext) -> StageResult:
         )
     gone = numbers.pop() if numbers else 0
     _check_divides(context, heads, gone)
+    written: Written = ()
     if gone:
-        _write(context, heads, model, chosen.removed, cut=True)
+        written = _write(context, heads, model, chosen.removed, cut=True)
         write_config(context.out, _fewer_heads(context, heads, model.config, gone))
-    return _result(context, heads, model, chosen, mode="slice", changed=gone > 0)
+    return _result(context, heads, model, chosen, mode="slice", written=written)
 
 
 def compact(context: StageContext) -> StageResult:
@@ -117,7 +121,8 @@ def _check_cuttable(context: StageContext, heads: Heads, model: ModelFolder) -> 
 
 def _check_divides(context: StageContext, heads: Heads, gone: int) -> None:
     left = (heads.groups - gone) * heads.span
-    if gone and heads.layout.divides_hidden and heads.hidden % left:
+    # In a replay bytes alone are compared, and what once was written has to come out again.
+    if gone and not context.replay and heads.layout.divides_hidden and heads.hidden % left:
         raise UsageError(
             f"stage {context.index}: slice: expected a number of heads that divides the hidden size "
             f"({heads.hidden}), since loaders of {context.adapter.architecture} refuse others; found {left}",
@@ -132,8 +137,8 @@ def _write(
     removed: Mapping[int, Sequence[int]],
     *,
     cut: bool,
-) -> None:
-    rewrite(
+) -> Written:
+    written = rewrite(
         plans(heads, model, removed, cut=cut),
         context.out,
         shards=len(model.files),
@@ -141,6 +146,7 @@ def _write(
         on_progress=context.on_progress,
     )
     copy_side_files(context.model, context.out)
+    return written
 
 
 def _fewer_heads(
@@ -159,7 +165,13 @@ def _fewer_heads(
 
 
 def _result(
-    context: StageContext, heads: Heads, model: ModelFolder, chosen: Selected, *, mode: str, changed: bool
+    context: StageContext,
+    heads: Heads,
+    model: ModelFolder,
+    chosen: Selected,
+    *,
+    mode: str,
+    written: Written = (),
 ) -> StageResult:
     counts = {str(layer): len(groups) for layer, groups in chosen.removed.items() if groups}
     record: dict[str, JSON] = {
@@ -174,13 +186,14 @@ def _result(
         "removedGroups": sum(counts.values()),
         "removedHeads": sum(counts.values()) * heads.span,
         "removedGroupsPerLayer": counts,
-        "weightsChanged": changed,
+        "weightsChanged": bool(written),
         **chosen.how,
     }
     return StageResult(
         record=record,
         determinism=chosen.determinism,
-        model=context.out if changed else None,
+        model=context.out if written else None,
+        written=written,
         fields=chosen.fields,
         files=chosen.files,
     )

@@ -84,6 +84,34 @@ def test_a_recorded_selection_gives_the_same_bytes_again(base, tmp_path):
     assert result.fields == fields
 
 
+def test_a_recorded_selection_needs_no_level(base, tmp_path):
+    stage = _stage(base, tmp_path, level=None, selectionFile="selection.json")
+    stage = replace(stage, parameters={"selectionFile": "selection.json"})
+    models.record_selection(stage, {0: [1], 2: [3]})
+    result = prune.pad(stage)
+    assert result.record["removedGroupsPerLayer"] == {"0": 1, "2": 1}
+    with pytest.raises(UsageError, match="level"):
+        prune.pad(replace(stage, parameters={"strategy": "magnitude"}))
+
+
+def test_digests_taken_while_writing_are_those_of_the_files(base, tmp_path):
+    for body in (prune.pad, prune.cut):
+        stage = _stage(base, tmp_path, body.__name__)
+        found = {w.filename: w.sha256 for w in body(stage).written}
+        assert found == {"model.safetensors": hashlib.sha256(_weights(stage.out)).hexdigest()}
+
+
+def test_a_replay_gives_bytes_that_todays_loaders_refuse(tmp_path):
+    base = models.bare(tmp_path / "base", _tensors(), GEOMETRY)
+    stage = models.context(
+        "llama", base, tmp_path, strategy="magnitude", level=0.25, selectionFile="selection.json"
+    )
+    models.record_selection(stage, {0: [1], 1: [1], 2: [3]})
+    with pytest.raises(UsageError, match="found 6"):
+        prune.cut(stage)
+    assert prune.cut(replace(stage, replay=True)).record["removedGroups"] == 3
+
+
 def test_what_an_interrupted_run_left_in_the_artifact_is_no_recorded_selection(base, tmp_path):
     stage = _stage(base, tmp_path, selectionFile="selection/heads.json")
     first = prune.pad(stage)
