@@ -5,8 +5,9 @@ import pytest
 pytest.importorskip("torch", reason="needs the extra [forge]")
 pytest.importorskip("transformers", reason="needs the extra [forge]")
 
+from forge.families import guard
 from forge.stages import expert_plan
-from forge.tensors.model import open_model
+from forge.tensors.model import open_model, read
 from tests.unit.forge.moe import models, oracle
 from tests.unit.forge.moe.stage import prune
 
@@ -48,3 +49,20 @@ def test_masking_matters(saved):
     assert (want - plain).abs().max() > 100 * oracle.TOLERANCE
     assert all(set(routed[x].flatten().tolist()) <= set(ids) for x, ids in kept.items())
     assert any(not set(free[x].flatten().tolist()) <= set(ids) for x, ids in kept.items())
+
+
+@pytest.mark.parametrize("case", models.CASES, ids=lambda c: c.name)
+def test_all_but_routers_and_routed_experts_is_untouched_byte_for_byte(case, saved, tmp_path):
+    original = saved(case)
+    before = open_model(original)
+    experts = expert_plan.survey(before, case.adapter)
+    kept = models.random_kept(case, [x.layer for x in experts.layers], seed=1)
+    taken = guard.build(case.adapter, before)
+    after = open_model(prune(case, original, tmp_path, kept).model)
+    guard.verify(taken, after)
+    touched = {n for x in experts.layers for n in (*x.stacked, *(t for names in x.experts for t in names))}
+    rest = set(before.tensors) - touched
+    assert all(read(before.tensors[n]) == read(after.tensors[n]) for n in rest)
+    if case.vision is not None:
+        assert any(n.startswith("model.visual.") for n in rest)
+        assert taken.tensors and taken.rows and taken.config
