@@ -16,7 +16,11 @@ from forge.tensors.run import receipt_path, run_task
 from forge.tensors.shards import DEFAULT_METADATA, ShardTask, index_bytes, tasks
 from verifier.errors import UsageError
 
-_OWN = re.compile(r"\.(model(?:-\d{5}-of-\d{5})?\.safetensors)\.(partial|receipt\.json)")
+_OWN = re.compile(
+    r"\.{1,2}(model(?:-\d{5}-of-\d{5})?\.safetensors)"
+    r"(\.partial|\.receipt\.json|\.receipt\.json\.partial|\.index\.json\.partial)"
+)
+"""Hidden files that a rewrite makes; the two dots are of the temporary file of a receipt."""
 
 
 def rewrite(
@@ -87,7 +91,7 @@ def _clear(out: Path, todo: Sequence[ShardTask]) -> None:
         )
     names = {task.filename for task in todo}
     hidden = [match for path in out.iterdir() if (match := _OWN.fullmatch(path.name))]
-    ours = {match[1] for match in hidden if match[2] != "partial"}
+    ours = {match[1] for match in hidden if match[2] == ".receipt.json"}
     present = {p.name for p in out.iterdir() if p.name.endswith((".safetensors", INDEX_FILE))} - names - ours
     index = index_bytes(todo) if len(todo) > 1 else None
     if INDEX_FILE in present and (ours or (out / INDEX_FILE).read_bytes() == index):
@@ -103,6 +107,8 @@ def _clear(out: Path, todo: Sequence[ShardTask]) -> None:
     for match in hidden:
         if match[1] not in names:
             (out / match[1]).unlink(missing_ok=True)
+        # The data's own temporary file may be locked by a run of this moment; that is found out later.
+        if match[1] not in names or match[2] not in (".partial", ".receipt.json"):
             (out / match[0]).unlink(missing_ok=True)
 
 

@@ -85,7 +85,8 @@ def test_a_hub_cache_is_read_through_its_links(sharded, tmp_path):
 @pytest.mark.parametrize(
     "filename",
     ["../one.safetensors", "sub/one.safetensors", "/etc/passwd", "..", ".", "", "one.bin",
-     "a\\one.safetensors", "one.safetensors\0", "\ud800.safetensors", "x" * 300 + ".safetensors", 3, None, ["one.safetensors"]],
+     "a\\one.safetensors", "one.safetensors\0", "\ud800.safetensors",
+     "x" * 300 + ".safetensors", 3, None, ["one.safetensors"]],
     ids=repr,
 )  # fmt: skip
 def test_an_index_that_leaves_the_folder_is_refused(sharded, filename):

@@ -177,12 +177,21 @@ def test_a_source_that_changes_while_it_is_read_stops_the_run(source, tmp_path):
     assert not names_in(out)
 
 
-def test_other_plans_after_an_unfinished_run_replace_it(source, tmp_path):
+@pytest.mark.parametrize("shards", [1, 2])
+def test_other_plans_after_an_unfinished_run_replace_it(source, tmp_path, shards):
     out = tmp_path / "out"
     interrupted(source, out, 2)
-    (out / ".model-00001-of-00009.safetensors.partial").write_bytes(b"left by a killed run")
-    rewrite(plans_of(source)[:5], out, shards=2)
-    rewrite(plans_of(source)[:5], tmp_path / "straight", shards=2)
+    for name in (
+        ".model-00001-of-00009.safetensors.partial",
+        ".model-00001-of-00002.safetensors.partial",
+        "..model-00001-of-00009.safetensors.receipt.json.partial",
+        "..model-00001-of-00002.safetensors.receipt.json.partial",
+        ".model.safetensors.index.json.partial",
+        INDEX,
+    ):
+        (out / name).write_bytes(b"left by a killed run")
+    rewrite(plans_of(source)[:5], out, shards=shards)
+    rewrite(plans_of(source)[:5], tmp_path / "straight", shards=shards)
     assert bytes_in(out) == bytes_in(tmp_path / "straight")
 
 
