@@ -51,12 +51,13 @@ def run_diff(args: argparse.Namespace) -> int:
     """
     from forge.diff import compare
     from forge.diff_plot import check_format, plot, require
+    from forge.diff_stats import available
 
     check_writable(args.json, args.plot)
     if args.plot:
         check_format(args.plot)
         require()
-    measured = _can_measure()
+    measured = available()
     with progress(args.quiet) as on_progress:
         more = {"on_progress": on_progress} if on_progress else {}
         found = compare(args.a, args.b, statistics=measured, **more)
@@ -71,12 +72,6 @@ def run_diff(args: argparse.Namespace) -> int:
     if args.plot:
         plot(found, args.plot)
     return SAME if found.same else DIFFERENT
-
-
-def _can_measure() -> bool:
-    from importlib.util import find_spec
-
-    return find_spec("numpy") is not None
 
 
 def _show(found: "Difference", top: int, measured: bool, *, to_error: bool) -> None:

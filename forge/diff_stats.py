@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from forge.tensors.model import TensorRef
@@ -98,6 +99,11 @@ def measure(a: TensorRef, b: TensorRef) -> Statistics:
         difference_norm=totals.difference_norm,
         norm=totals.norm,
     )
+
+
+def available() -> bool:
+    """Whether :func:`measure` can work here."""
+    return find_spec("numpy") is not None
 
 
 def numpy() -> Any:

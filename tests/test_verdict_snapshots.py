@@ -18,6 +18,9 @@ from verifier.report import expected
 CATALOG = Catalog.find()
 ENTRIES = {entry.name: entry for entry in CATALOG.entries()}
 
+# The reference catalog's recipes are executed by tests/tier2; what a device decides, no snapshot may hold.
+TIERS = {"published": (1, 2, 3, 4), "reference": (1, 3, 4)}
+
 
 class VerdictsExtension(SingleFileSnapshotExtension):
     """One JSON file per catalog entry, beside the entry, and no other file is this extension's business."""
@@ -55,5 +58,5 @@ def test_verdicts_are_those_reviewed(entry, snapshot):
         pytest.skip("NOT_CHECKED: the published artifacts' bytes are needed; name a mirror in ALLOY_MIRROR")
     options = Options(offline=True)
     (target,) = resolve([entry.name], options)
-    report = verify_target(target, (1, 3, 4), options)
+    report = verify_target(target, TIERS[entry.catalog], options)
     assert report == snapshot(extension_class=VerdictsExtension)

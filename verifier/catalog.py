@@ -33,7 +33,7 @@ class PinnedFile:
         path: relative path in the repository, POSIX form.
         sha256: 64 hex digits.
         size: bytes.
-        role: ``alloy``, ``samples``, ``weights``, ``card`` or ``corpus``.
+        role: ``alloy``, ``samples``, ``weights``, ``card``, ``corpus``, ``selection`` or ``base``.
     """
 
     path: str

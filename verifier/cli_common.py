@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from verifier.report.model import Report
 
 Subparsers = argparse._SubParsersAction  # argparse has no public name for it
-TIERS = (Tier.RECIPE, Tier.BYTES, Tier.SCORES)
+TIERS = tuple(Tier)
 
 OK, REFUTED, BAD_USAGE, NOT_CHECKED, BROKE = range(5)
 
@@ -68,6 +68,7 @@ def check_options(
         jobs=args.jobs,
         unsafe_no_sandbox=args.unsafe_no_sandbox,
         catalog=getattr(args, "catalog", None),
+        base=getattr(args, "base", None),
         on_progress=progress,
     )
 
@@ -84,7 +85,7 @@ def parse_tiers(text: str) -> tuple[int, ...]:
         if part not in known:
             raise UsageError(
                 f"unknown tier: expected a list of {', '.join(known)}, found {clean(part, 40)!r}",
-                remedy="1 is the recipe, 3 the bytes, 4 the scores; 2 (re-forge) is not in this version.",
+                remedy="1 is the recipe, 2 the re-forge, 3 the bytes, 4 the scores.",
             )
     if not parts:
         raise UsageError(f"no tier given: expected a list of {', '.join(known)}", remedy="Try --tier 1,3,4.")

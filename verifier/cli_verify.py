@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from verifier.cli_common import (
     Subparsers,
@@ -17,6 +18,7 @@ from verifier.cli_common import (
 )
 from verifier.errors import UsageError
 from verifier.report.text import clean
+from verifier.verdicts import Tier
 
 _DESCRIPTION = """\
 Verify artifacts claim by claim. A TARGET is a catalog name, a folder that holds an alloy and what it
@@ -38,12 +40,16 @@ def add_parsers(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
             "alloy verify olmoe-1b-7b-compacted-5b --tier 1,3 -v",
             "alloy verify some/folder --json report.json --html report.html",
             "alloy verify owner/repository --strict",
+            "alloy verify some/folder --tier 2 --base models/base",
             "alloy verify --json - -q | python -m json.tool",
         ),
     )
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="what to verify (default: the catalog)")
     parser.add_argument("--catalog", metavar="NAME", help="reference or published (default: both)")
     parser.add_argument("--tier", default="1,3,4", metavar="LIST", help="tiers to check (default: 1,3,4)")
+    parser.add_argument(
+        "--base", type=Path, metavar="FOLDER", help="tier 2: the base model of the one target"
+    )
     parser.add_argument("--json", metavar="FILE", help="write the report as JSON (- for standard output)")
     parser.add_argument("--html", metavar="FILE", help="write the report as one HTML page")
     parser.add_argument("--markdown", metavar="FILE", help="write a summary as Markdown")
@@ -66,6 +72,7 @@ def run_verify(args: argparse.Namespace) -> int:
 
     tiers = parse_tiers(args.tier)
     check_catalog(args.catalog)
+    _check_base(args, tiers)
     outputs = (args.json, args.html, args.markdown)
     if outputs.count("-") > 1:
         raise UsageError("more than one report for standard output", remedy="Give - only once.")
@@ -88,6 +95,18 @@ def run_verify(args: argparse.Namespace) -> int:
 
         write_output(args.markdown, summary(report))
     return exit_code(report, strict=args.strict, tiers=tiers)
+
+
+def _check_base(args: argparse.Namespace, tiers: tuple[int, ...]) -> None:
+    if args.base is None:
+        return
+    if Tier.REFORGE not in tiers or len(args.targets) != 1:
+        raise UsageError(
+            "--base: expected exactly one TARGET and tier 2, whose recipe starts from that model",
+            remedy="for example: alloy verify some/folder --tier 2 --base models/base",
+        )
+    if not args.base.is_dir():
+        raise UsageError(f"--base: expected a folder with a model, found none at {clean(args.base, 200)!r}")
 
 
 def _spare_retries(args: argparse.Namespace) -> None:

@@ -43,6 +43,7 @@ class Options:
         jobs: processes for judging and threads for hashing.
         unsafe_no_sandbox: run sample code even where the sandbox is not sufficient; the report says so.
         catalog: restrict catalog targets to ``published`` or ``reference``.
+        base: folder with the base model of the one artifact to verify, for tier 2.
         on_progress: called with (what, done, total) during long work.
     """
 
@@ -50,6 +51,7 @@ class Options:
     jobs: int = os.cpu_count() or 1
     unsafe_no_sandbox: bool = False
     catalog: str | None = None
+    base: Path | None = None
     on_progress: Progress | None = None
 
 
@@ -193,6 +195,9 @@ def context_for(alloy: Alloy, files: Files, store: EvidenceStore, options: Optio
         score=score,
         parent=lambda repo: _parents(repo, store),
         digest=lru_cache(maxsize=None)(sha256_file),
+        base=options.base,
+        offline=options.offline,
+        on_progress=options.on_progress,
     )
 
 

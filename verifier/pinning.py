@@ -14,7 +14,7 @@ from verifier.evidence.hashing import sha256_file
 from verifier.evidence.store import EvidenceStore, open_store
 from verifier.sources import FolderFiles, HubFiles, PinnedFiles
 from verifier.targets import Target, resolve_targets
-from verifier.tiers.context import Files
+from verifier.tiers.context import BASE_FOLDER, Files
 
 _PATHS = {
     "samplesPath": "samples",
@@ -107,11 +107,27 @@ def _files(alloy: Alloy, files: Files, store: EvidenceStore) -> Iterator[PinnedF
             continue
         store.cache.put_file(local)
         yield PinnedFile(path=value, sha256=sha256_file(local), size=local.stat().st_size, role=role)
+    yield from _base_files(files, store)
     results = alloy.model.results
     for file in (results.integrity.file_hashes or ()) if results and results.integrity else ():
         if len(file.sha256) == 64 and file.size is not None and file.filename not in seen:
             seen.add(file.filename)
             yield PinnedFile(path=file.filename, sha256=file.sha256, size=file.size, role="weights")
+
+
+def _base_files(files: Files, store: EvidenceStore) -> Iterator[PinnedFile]:
+    """Pins of a base model that the artifact brings along."""
+    try:
+        paths = files.below(BASE_FOLDER)
+    except EvidenceMissingError:
+        return
+    for path in paths:
+        try:
+            local = files.open(path)
+        except (EvidenceMissingError, EvidenceMismatchError):
+            continue
+        store.cache.put_file(local)
+        yield PinnedFile(path=path, sha256=sha256_file(local), size=local.stat().st_size, role="base")
 
 
 def _with_reasons(entry: LockEntry, catalog: Catalog, reason: str) -> LockEntry:

@@ -1,6 +1,6 @@
 """pytest as a front end: one test item per claim of every catalog entry.
 
-A test function that is marked ``tier1``, ``tier3`` or ``tier4`` and takes the fixture ``alloy_claim``
+A test function that is marked ``tier1`` to ``tier4`` and takes the fixture ``alloy_claim``
 becomes one item for each claim of that tier; the item's id is the claim's id. Claims come from the lock
 entries alone, so that collection needs no evidence and no network.
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from verifier.claims.model import Claim
     from verifier.report.model import ArtifactReport
 
-TIERS = (1, 3, 4)
+TIERS = (1, 2, 3, 4)
 _FIXTURE = "alloy_claim"
 
 
@@ -162,6 +162,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers and start an empty session."""
     for line in (
         "tier1: recipe dispatch and self-consistency (torch-free, no network)",
+        "tier2: recipes executed again, and the results compared byte for byte",
         "tier3: bytes of weights and samples",
         "tier4: published samples scored again by the canonical judge",
         "network: may ask the Hub (deselect with -m 'not network')",
@@ -181,8 +182,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     tiers = [t for t in TIERS if metafunc.definition.get_closest_marker(f"tier{t}")]
     if len(tiers) != 1:
         raise pytest.UsageError(
-            f"{metafunc.definition.nodeid}: {_FIXTURE} needs exactly one marker of tier1, tier3, tier4; "
-            f"found {tiers or 'none'}"
+            f"{metafunc.definition.nodeid}: {_FIXTURE} needs exactly one marker of "
+            f"{', '.join(f'tier{t}' for t in TIERS)}; found {tiers or 'none'}"
         )
     session = metafunc.config.stash[_SESSION]
     try:

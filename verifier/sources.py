@@ -31,6 +31,15 @@ class FolderFiles:
             raise EvidenceMissingError(f"{path} is not in the folder", remedy="put the file beside the alloy")
         return local
 
+    def below(self, folder: str) -> tuple[str, ...]:
+        """Plain files below a folder, links that lead out of the root left out."""
+        root = self.root.resolve()
+        found = []
+        for path in (root / check_relative(folder)).rglob("*"):
+            if path.is_file() and path.resolve().is_relative_to(root):
+                found.append(path.relative_to(root).as_posix())
+        return tuple(sorted(found))
+
     def attested(self, path: str) -> Attested | None:
         """A folder has no host that could state digests."""
         return None
@@ -62,13 +71,18 @@ class PinnedFiles:
                 f"{path} is not pinned by the catalog entry {self.entry.name}",
                 remedy=f"fetch and pin it: alloy pin {self.entry.name}",
             )
-        if pin.role == "weights" and self.entry.repo is not None:
+        if pin.role in ("weights", "base") and self.entry.repo is not None:
             raise EvidenceMissingError(
                 f"{path} ({pin.size} bytes) is not downloaded; the Hub's metadata decides"
             )
         return self.store.fetch(
             repo=self.entry.repo, revision=self.entry.revision, path=path, sha256=pin.sha256, size=pin.size
         )
+
+    def below(self, folder: str) -> tuple[str, ...]:
+        """Pinned paths below a folder."""
+        prefix = check_relative(folder) + "/"
+        return tuple(sorted(f.path for f in self.entry.files if f.path.startswith(prefix)))
 
     def attested(self, path: str) -> Attested | None:
         """Digest and size from the Hub's LFS metadata.
@@ -100,6 +114,16 @@ class HubFiles:
         if self.store.hub is None:
             raise EvidenceMissingError(f"{path}: needs the Hub, and the run is offline")
         return self.store.hub.download(self.repo, self.revision, path, self.scratch)
+
+    def below(self, folder: str) -> tuple[str, ...]:
+        """Paths below a folder of the repository.
+
+        Raises:
+            EvidenceMissingError: offline, or the Hub did not answer.
+        """
+        prefix = check_relative(folder) + "/"
+        remote = self.store.remote_files(self.repo, self.revision)
+        return tuple(sorted(f.path for f in remote if f.path.startswith(prefix)))
 
     def attested(self, path: str) -> Attested | None:
         """Digest and size from the Hub's LFS metadata."""

@@ -1,7 +1,7 @@
 """Alloy -> claims. Every topic is one module with one function; this table is where they are listed."""
 
 from verifier.alloy.parse import Alloy
-from verifier.claims import chain, digests, hardware, numbers, recipe, scores, sizes
+from verifier.claims import chain, digests, hardware, numbers, recipe, reforge, scores, sizes
 from verifier.claims.model import Claim
 from verifier.claims.slate import Slate
 from verifier.verdicts import Tier
@@ -14,6 +14,7 @@ TOPICS = (
     sizes.add,
     scores.add,
     hardware.add,
+    reforge.add,
 )
 
 

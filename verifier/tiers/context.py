@@ -9,6 +9,9 @@ from verifier.alloy.parse import Alloy, get
 from verifier.runners.model import ScoreResult
 from verifier.verdicts import JSON
 
+BASE_FOLDER = "base"
+"""Folder of an artifact with the base model that its recipe starts from, where it brings one along."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attested:
@@ -36,6 +39,13 @@ class Files(Protocol):
             EvidenceMismatchError: other bytes than the pinned ones were offered.
         """
 
+    def below(self, folder: str) -> tuple[str, ...]:
+        """Paths of the files below a folder of the artifact, sorted; none if it has no such folder.
+
+        Raises:
+            EvidenceMissingError: the host could not be asked.
+        """
+
     def attested(self, path: str) -> Attested | None:
         """Digest and size as stated by the host, or None.
 
@@ -54,6 +64,9 @@ class Context:
         score: scores a samples file: (benchmark name, local path) -> result.
         parent: finds a parent's alloy by repository: sha256 (64 hex digits) of each version known.
         digest: sha256 of a local file, computed once per path.
+        base: folder with the base model, as the user named it; for redoing a recipe.
+        offline: never ask the network.
+        on_progress: told what is being done, how much of it, of how much.
         scored: results by samples path, filled by the score checks, for the report.
     """
 
@@ -62,6 +75,9 @@ class Context:
     score: Callable[[str, Path], ScoreResult]
     parent: Callable[[str], tuple[str, ...]]
     digest: Callable[[Path], str]
+    base: Path | None = None
+    offline: bool = True
+    on_progress: Callable[[str, int, int], None] | None = None
     scored: dict[str, ScoreResult] = field(default_factory=dict)
 
     def value(self, pointer: str) -> JSON:

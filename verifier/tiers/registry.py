@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from verifier.claims.model import Claim
-from verifier.tiers import arithmetic, bytes, recipe, scores
+from verifier.tiers import arithmetic, bytes, recipe, reforge, scores
 from verifier.tiers.context import Context
 from verifier.verdicts import Outcome
 
@@ -30,6 +30,8 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "reachable": arithmetic.check_reachable,
         "size-gb": arithmetic.check_size,
         **dict.fromkeys(arithmetic.RULES, arithmetic.check_derived),
+        # tier 2
+        "reforge": reforge.check_reforge,
         # tier 3
         "alloy-digest": bytes.check_alloy_digest,
         "file-digest": bytes.check_file,
