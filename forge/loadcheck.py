@@ -24,7 +24,7 @@ TOKENS = 8
 
 _AUTO = (
     *("AutoModelForCausalLM", "AutoModelForImageTextToText", "AutoModelForMultimodalLM"),
-    *("AutoModelForSeq2SeqLM", "AutoModel"),
+    *("AutoModelForTextToWaveform", "AutoModelForSeq2SeqLM", "AutoModel"),
 )
 _MAX_NAMED = 5
 OVERHEAD = 1.3
@@ -118,28 +118,28 @@ def _load(model: Path, device: str) -> tuple[Any, Mapping[str, Any]]:
         local_files_only=True,
         trust_remote_code=False,
         use_safetensors=True,
+        ignore_mismatched_sizes=True,  # they come back by name, and are refused below
         output_loading_info=True,
     )
     return loaded.to(torch.device(device)).eval(), info
 
 
 def _class_of(config: Any) -> Any:
-    """The class that the configuration names, if it is transformers' own for it; else the Auto class."""
+    """transformers' own class for the configuration's type: the one that it names, else the first.
+
+    A class is only ever taken from the tables of the Auto classes, so no name in a file decides what is
+    imported.
+    """
     import transformers
 
-    for name in config.architectures or ():
-        found = getattr(transformers, name, None) if isinstance(name, str) else None
-        if (
-            inspect.isclass(found)
-            and issubclass(found, transformers.PreTrainedModel)
-            and isinstance(config, getattr(found, "config_class", None) or ())
-        ):
-            return found
+    found: list[Any] = []
     for name in _AUTO:
-        auto = getattr(transformers, name, None)
-        if auto is not None and type(config) in auto._model_mapping:
-            return auto
-    return transformers.AutoModelForCausalLM
+        mapping = getattr(getattr(transformers, name, None), "_model_mapping", {})
+        if type(config) in mapping:
+            classes = mapping[type(config)]
+            found += classes if isinstance(classes, tuple | list) else [classes]
+    named = [cls for cls in found if cls.__name__ in (config.architectures or ())]
+    return (named or found or [transformers.AutoModelForCausalLM])[0]
 
 
 def _check_names(info: Mapping[str, Any], reference: Path, what: str) -> None:

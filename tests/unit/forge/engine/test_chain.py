@@ -59,7 +59,7 @@ def tensors(folder):
 
 
 def test_result_holds_weights_alloy_side_files_and_report(made):
-    folder, result = made
+    _, result = made
     assert sorted(p.name for p in result.out.iterdir()) == [
         "config.json",
         "forge-report.json",
@@ -136,7 +136,7 @@ def test_alloy_says_nothing_of_paths(made):
 
 
 def test_equal_runs_give_equal_bytes_wherever_they_run(made, tmp_path):
-    folder, result = made
+    _, result = made
     other = tmp_path / "another place"
     other.mkdir()
     again = run(recipe(other, *CHAIN), tmp_path / "result")
@@ -153,7 +153,7 @@ def test_time_is_in_the_alloy_once_and_can_be_set(made, tmp_path, monkeypatch):
 
 
 def test_base_is_left_alone_and_not_shared(made):
-    folder, result = made
+    folder, _ = made
     base = folder / "base" / "model.safetensors"
     assert base.stat().st_nlink == 1
     assert sorted(p.name for p in (folder / "base").iterdir()) == [
