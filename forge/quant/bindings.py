@@ -221,6 +221,8 @@ _SIGNATURES: Mapping[str, tuple[object, tuple[object, ...]]] = {
     "llama_model_get_vocab": (_POINTER, (_POINTER,)),
     "llama_init_from_model": (_POINTER, (_POINTER, Block)),
     "llama_free": (None, (_POINTER,)),
+    "llama_get_memory": (_POINTER, (_POINTER,)),
+    "llama_memory_clear": (None, (_POINTER, ctypes.c_bool)),
     "llama_vocab_n_tokens": (_INT, (_POINTER,)),
     "llama_vocab_is_eog": (ctypes.c_bool, (_POINTER, _INT)),
     "llama_batch_get_one": (Batch, (_TOKENS, _INT)),

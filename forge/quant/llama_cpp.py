@@ -1,5 +1,6 @@
 """llama.cpp: converting a model folder to GGUF, quantising it, and checking that the result computes."""
 
+import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -150,6 +151,27 @@ def logits(
     request = {"do": "evaluate", "tokens": list(tokens), "logits": True, **_where(path, threads)}
     told = _ask(f"evaluating {path.name}", package, request, threads=threads)
     return cast(list[list[float]], told["logits"])
+
+
+def perplexity(
+    path: Path, texts: Sequence[str], *, threads: int = 1, package: str | None = None
+) -> dict[str, JSON]:
+    """llama.cpp's perplexity of each text read alone, over all tokens but the first of each text.
+
+    The same as :func:`forge.perplexity.perplexity` with windows at least as long as the longest text.
+
+    Returns:
+        ``perplexity``, ``nll`` (mean, nats) and ``tokens`` (counted).
+
+    Raises:
+        UsageError: it does not load, or no text has two tokens.
+    """
+    request = {"do": "likelihood", "texts": list(texts), **_where(path, threads)}
+    told = _ask(f"perplexity of {path.name}", package, request, threads=threads)
+    if not told["tokens"]:
+        raise UsageError(f"perplexity of {path.name}: expected a text of at least two tokens; found none")
+    nll = told["nll"] / told["tokens"]
+    return {"perplexity": math.exp(nll), "nll": nll, "tokens": told["tokens"]}
 
 
 def generate(

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from forge.quant import bindings, process
@@ -69,6 +70,29 @@ def evaluate(library: Library, request: Mapping[str, Any]) -> dict[str, Any]:
     return {**told, "logits": rows} if request.get("logits") else told
 
 
+def likelihood(library: Library, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Negative log likelihood, in nats, of every token of ``texts`` but the first of each.
+
+    Each text is read alone, from the start; a text's first token has nothing before it.
+    """
+    import numpy as np
+
+    total, count, llama = 0.0, 0, library.llama
+    texts = [text.encode() for text in request["texts"]]
+    with _session(library, request, max(map(len, texts)) + 8) as session:
+        for text in texts:
+            llama.llama_memory_clear(llama.llama_get_memory(session.context), True)
+            tokens = _tokenise(session, text)
+            for token, following in pairwise(tokens):
+                _feed(session, token)
+                pointer = llama.llama_get_logits_ith(session.context, -1)
+                row = np.ctypeslib.as_array(pointer, shape=(session.words,)).astype(np.float64)
+                top = row.max()
+                total += float(top + np.log(np.exp(row - top).sum()) - row[following])
+                count += 1
+    return {"nll": total, "tokens": count}
+
+
 def generate(library: Library, request: Mapping[str, Any]) -> dict[str, Any]:
     """Continue ``prompt`` greedily by up to ``most`` tokens, up to the end-of-generation token."""
     text, most = request["prompt"].encode(), int(request["most"])
@@ -119,6 +143,12 @@ def _session(library: Library, request: Mapping[str, Any], size: int) -> Iterato
 
 def _step(session: Session, token: int) -> list[float]:
     """Feed one token; the logits of the next."""
+    _feed(session, token)
+    row = session.library.llama.llama_get_logits_ith(session.context, -1)
+    return list(row[: session.words])
+
+
+def _feed(session: Session, token: int) -> None:
     llama = session.library.llama
     if not 0 <= token < session.words:
         raise UsageError(f"token: expected 0 to {session.words - 1}; found {token}")
@@ -126,8 +156,6 @@ def _step(session: Session, token: int) -> list[float]:
     status = llama.llama_decode(session.context, llama.llama_batch_get_one(one, 1))
     if status != 0:
         raise UsageError(f"llama_decode: expected status 0; found {status}")
-    row = llama.llama_get_logits_ith(session.context, -1)
-    return list(row[: session.words])
 
 
 def _tokenise(session: Session, text: bytes) -> list[int]:
@@ -149,6 +177,7 @@ TASKS: Mapping[str, Callable[[Library, Mapping[str, Any]], dict[str, Any]]] = {
     "quantise": quantise,
     "evaluate": evaluate,
     "generate": generate,
+    "likelihood": likelihood,
 }
 
 

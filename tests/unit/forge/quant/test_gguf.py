@@ -151,6 +151,21 @@ def test_generation_follows_the_greedy_path_of_transformers(made, model):
     assert told["tokens"] == expected.tolist()[: len(told["tokens"])] and told["tokens"]
 
 
+def test_perplexity_is_the_one_of_transformers_logits(made, model):
+    texts, path = ["the and", "ashes and sand on the dots"], made[0] / "quant/tiny-F32.gguf"
+    nll, counted = 0.0, 0
+    for text in texts:
+        tokens = llama_cpp.generate(path, text, 1)["prompt"]
+        chances = torch.log_softmax(reference_logits(model, tokens), dim=-1)
+        nll -= sum(float(chances[i, token]) for i, token in enumerate(tokens[1:]))
+        counted += len(tokens) - 1
+    told = llama_cpp.perplexity(path, texts)
+    assert told["tokens"] == counted > 20
+    assert told["nll"] == pytest.approx(nll / counted, rel=1e-5)
+    # each text is read from the start: their order changes nothing
+    assert llama_cpp.perplexity(path, texts[::-1])["nll"] == pytest.approx(told["nll"], rel=1e-12)
+
+
 @pytest.mark.parametrize("name", ["Q4_K_M", "Q8_0"])
 @pytest.mark.skipif(len(HERE) < 2, reason="needs two packages with llama.cpp")
 def test_another_build_of_llama_cpp_quantises_to_the_same_bytes(made, tmp_path, name):
