@@ -233,7 +233,7 @@ _GPT_OSS_BIASES = (
 )
 _GPT_OSS_ACTIVE = ("num_experts_per_tok", "experts_per_token")
 GPT_OSS_MXFP4 = ExpertLayout(
-    name="gpt_oss-mxfp4-bias",  # as published: 4-bit blocks [experts, rows, groups, 16] and scales beside them
+    name="gpt_oss-mxfp4-bias",  # as published: blocks [experts, rows, groups, 16] and their scales
     router=f"{_GPT_OSS}.router.weight",
     experts=tuple(
         f"{_GPT_OSS}.experts.{p}_{kind}"

@@ -45,5 +45,16 @@ def unfused(layers=2, experts=6, *, dense=(), block="model.layers.{L}.mlp", shar
     return found
 
 
+def granite(layers, experts=6):
+    """Names and shapes of Granite's fused experts."""
+    found = {"model.embed_tokens.weight": ("F32", (16, 8))}
+    for layer in range(layers):
+        block = f"model.layers.{layer}.block_sparse_moe"
+        found[f"{block}.router.layer.weight"] = ("BF16", (experts, 8))
+        found[f"{block}.input_linear.weight"] = ("BF16", (experts, 8, 8))
+        found[f"{block}.output_linear.weight"] = ("BF16", (experts, 8, 4))
+    return found
+
+
 QWEN3 = {"num_hidden_layers": 2, "num_experts": 6, "num_experts_per_tok": 2}
 """Configuration for :func:`unfused` as it comes."""

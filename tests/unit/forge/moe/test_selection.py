@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forge.stages import selection
@@ -25,6 +25,7 @@ def grouped(draw):
 
 
 @given(grouped())
+@settings(deadline=None)
 def test_no_expert_that_goes_is_before_one_that_stays(drawn):
     scores, groups, keep = drawn
     kept = selection.most_important(scores, dict.fromkeys(scores, keep), groups=groups)
@@ -41,6 +42,7 @@ def test_no_expert_that_goes_is_before_one_that_stays(drawn):
 
 
 @given(grouped())
+@settings(deadline=None)
 def test_both_files_give_back_what_was_written(tmp_path_factory, drawn):
     scores, groups, keep = drawn
     folder = tmp_path_factory.getbasetemp()

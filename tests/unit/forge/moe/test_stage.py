@@ -14,8 +14,11 @@ from forge.families import registry
 from forge.stages import expert_prune, selection
 from forge.stages.base import Determinism, StageContext
 from forge.tensors.model import open_model, read
+from tests.unit import tiny
 from tests.unit.forge.moe import disk
+from verifier.engine import verify
 from verifier.errors import DocumentError, EvidenceMismatchError, EvidenceMissingError
+from verifier.verdicts import Tier, Verdict
 
 COUNTS = {0: [5, 9, 9, 1, 9, 0], 1: [3, 3, 3, 3, 3, 3]}
 BEST = {0: [1, 2, 4], 1: [0, 1, 2]}
@@ -400,6 +403,43 @@ def test_a_checkpoint_that_is_odd_is_refused_and_nothing_is_written(change, stag
     with pytest.raises(DocumentError, match=r"model\.layers\.1\.mlp\."):
         stage({"selectionFile": "s.json"}, source=source, recipe={"s.json": selection.selection_bytes(BEST)})
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("family", "names", "more", "counted"),
+    [
+        ("qwen3_moe", disk.unfused(3), {}, True),
+        ("deepseek_v3", disk.unfused(3, dense=(0,), shared=True), {"n_routed_experts": 6}, False),
+        ("granitemoe", disk.granite(3), {"num_local_experts": 6}, True),
+    ],
+)
+def test_what_the_alloy_says_of_the_stage_passes_tier_1(family, names, more, counted, stage, tmp_path):
+    facts = {"num_hidden_layers": 3, "num_experts_per_tok": 2, **(more or {"num_experts": 6})}
+    source = disk.write(tmp_path / "source", names, facts)
+    parameters = {"metric": "random", "strategy": "random", "keepExpertsPerLayer": 4}
+    result = stage(parameters, source=source, family=family)
+    document = tiny.document(
+        source={
+            "baseModel": "example/base",
+            "architecture": family,
+            "isMoE": True,
+            "numLayers": 3,
+            "numExpertsPerLayer": 6,
+            "numActivatedExperts": 2,
+        },
+        stages=[{"type": "expert-prune", **parameters, **result.fields}],
+    )
+    (tmp_path / "alloy").mkdir()
+    (tmp_path / "alloy/tiny.alloy.json").write_text(json.dumps(document))
+    (artifact,) = verify(tmp_path / "alloy", tiers=(1,)).artifacts
+    verdicts = {
+        c.claim.id: c.outcome.verdict
+        for c in artifact.checked
+        if "stage-0" in c.claim.id and c.claim.tier is Tier.RECIPE
+    }
+    assert set(verdicts.values()) == {Verdict.VERIFIED}
+    assert any(name.endswith("prune-pct") for name in verdicts)
+    assert counted == any(name.endswith("experts-dropped") for name in verdicts)
 
 
 def test_surgery_needs_neither_torch_nor_numpy():
