@@ -100,6 +100,7 @@ def plan(recipe_path: Path, options: ForgeOptions | None = None) -> ForgePlan:
     """
     options = options or ForgeOptions()
     made = recipe.read(recipe_path)
+    recipe.side_files(made)
     return planning.plan(made, options)
 
 
@@ -187,9 +188,10 @@ def _assemble(
     model = base.folder if last is None else work.model(last.index)
     digests = {**(base.digests if last is None else last.model or {})}
     side = {**brought, **workdir.files_after(journal.entries)}
-    clash = sorted(set(digests) & set(side))
+    own = {*digests, f"{made.name}.alloy.json", REPORT}
+    clash = sorted(own & set(side))
     if clash:
-        raise DocumentError(f"side files: expected names that the model does not use; found {clash[0]!r}")
+        raise DocumentError(f"side files: expected names that the result does not use; found {clash[0]!r}")
     # The user's own base is copied: a result that shared its bytes would change with it.
     for path in digests:
         place(model / path, out / path, link=last is not None)
