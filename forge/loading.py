@@ -1,5 +1,7 @@
-"""Loading a model folder with stock transformers: the class that its ``config.json`` names, no remote code."""
+"""Loading a model folder with stock transformers: the class that ``config.json`` names, no remote code."""
 
+import importlib
+import importlib.util
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,8 +24,6 @@ def need(*packages: str) -> None:
     Raises:
         EvidenceMissingError: one of the packages is not installed.
     """
-    import importlib.util
-
     missing = [p for p in packages if importlib.util.find_spec(p) is None]
     if missing:
         extra = "bnb" if missing == ["bitsandbytes"] else "forge"
@@ -131,14 +131,13 @@ def _model_class(folder: Path) -> Any:
 def _quantised(bits: int, device: str) -> dict[str, Any]:
     need("bitsandbytes")
     import torch
-    from transformers import BitsAndBytesConfig
 
-    if bits == 4:
-        how = BitsAndBytesConfig(
-            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16
-        )
-    else:
-        how = BitsAndBytesConfig(load_in_8bit=True)
+    config: Any = importlib.import_module("transformers").BitsAndBytesConfig
+    how = (
+        config(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16)
+        if bits == 4
+        else config(load_in_8bit=True)
+    )
     return {"quantization_config": how, "device_map": {"": device}}
 
 
@@ -146,15 +145,13 @@ class _quiet:  # noqa: N801 - reads as a statement
     """Without the library's own progress bars and advice; errors still come."""
 
     def __enter__(self) -> None:
-        from transformers.utils import logging
-
+        logging: Any = importlib.import_module("transformers.utils.logging")
         self._level, self._bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
         logging.set_verbosity_error()
         logging.disable_progress_bar()
 
     def __exit__(self, *error: object) -> None:
-        from transformers.utils import logging
-
+        logging: Any = importlib.import_module("transformers.utils.logging")
         logging.set_verbosity(self._level)
         if self._bar:
             logging.enable_progress_bar()

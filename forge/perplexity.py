@@ -1,15 +1,17 @@
 """Perplexity of a model on a corpus: sliding windows, every token counted exactly once, padding never.
 
-A text of n tokens is read in windows of at most ``max_length`` tokens that start every ``stride`` tokens. In each
-window only tokens that no earlier window has counted are counted, so all but the first window give them at least
-``max_length - stride`` tokens of context. The first token of a text has nothing before it and cannot be
-predicted; it is the only one that is not counted. Perplexity is exp of the mean negative log likelihood in nats.
+A text of n tokens is read in windows of at most ``max_length`` tokens that start every ``stride`` tokens. In
+each window only tokens that no earlier window has counted are counted, so all but the first window give them
+at least ``max_length - stride`` tokens of context. The first token of a text has nothing before it and
+cannot be predicted; it is the only one that is not counted. Perplexity is exp of the mean negative log
+likelihood in nats.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from forge import loading
 from forge.corpus import read_corpus
@@ -56,7 +58,8 @@ def perplexity(
         on_progress: told after every batch.
 
     Returns:
-        ``perplexity``, ``nll`` (mean, nats), ``tokens`` (counted), ``stride``, ``maxLength``, ``corpusSha256``.
+        ``perplexity``, ``nll`` (mean, nats), ``tokens`` (counted), ``stride``, ``maxLength``,
+        ``corpusSha256``.
 
     Raises:
         UsageError: stride, length or batch size that cannot be.
@@ -99,7 +102,7 @@ def check(stride: int, max_length: int, batch_size: int) -> None:
     if not 1 <= stride < max_length:
         raise UsageError(
             f"perplexity: stride: expected 1 to max_length - 1 ({max_length - 1}); found {stride}",
-            remedy="a stride of max_length would leave the first token of each window without anything before it",
+            remedy="with a stride of max_length the first token of each window has nothing before it",
         )
     if batch_size < 1:
         raise UsageError(f"perplexity: batch_size: expected at least 1; found {batch_size}")
@@ -117,7 +120,7 @@ def windows(ids: Tokens, *, stride: int, max_length: int) -> list[Window]:
 
 
 def measure(
-    model: object,
+    model: Any,
     pieces: Sequence[Window],
     batch_size: int,
     pad: int,
@@ -132,7 +135,7 @@ def measure(
         for i in range(0, len(pieces), batch_size):
             group = pieces[i : i + batch_size]
             batch = data.collate([w.ids for w in group], pad, [w.counted_from for w in group]).to(device)
-            answer = model(input_ids=batch.ids, attention_mask=batch.mask, use_cache=False)  # type: ignore[operator]
+            answer = model(input_ids=batch.ids, attention_mask=batch.mask, use_cache=False)
             for row in range(len(group)):  # a sum for each window, so that batches do not change the order
                 labels = batch.labels[row : row + 1]
                 parts.append(float(losses.cross_entropy(answer.logits[row : row + 1], labels)))

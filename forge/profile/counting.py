@@ -1,9 +1,9 @@
 """Watching routers: how often each expert is chosen, and how much its answer weighs.
 
-``reap`` is the saliency of Lasby et al., "REAP the Experts: Why Pruning Prevails for One-Shot MoE Compression" (2025,
-arXiv 2510.13999, equation 9): the mean, over the tokens that an expert is chosen for, of its gate weight times the L2
-norm of its answer. The gate weight is the one that the model itself applies, with the family's own
-normalisation and scaling. An expert that is never chosen has saliency 0.
+``reap`` is the saliency of Lasby et al., "REAP the Experts: Why Pruning Prevails for One-Shot MoE
+Compression" (2025, arXiv 2510.13999, equation 9): the mean, over the tokens that an expert is chosen for, of
+its gate weight times the L2 norm of its answer. The gate weight is the one that the model itself applies,
+with the family's own normalisation and scaling. An expert that is never chosen has saliency 0.
 """
 
 from collections.abc import Iterable, Mapping
@@ -146,8 +146,8 @@ class _Watch:
         if part is None or part.dtype.is_floating_point or part.dim() != 2 or part.shape[0] != rows:
             found = type(answer).__name__ if part is None else f"{part.dtype} of shape {tuple(part.shape)}"
             raise DocumentError(
-                f"router {place.router}: expected the chosen experts of {rows} tokens at position {position} of "
-                f"its answer; found {found}",
+                f"router {place.router}: expected the chosen experts of {rows} tokens at position {position} "
+                f"of its answer; found {found}",
                 remedy="this version of transformers answers otherwise: mend forge/profile/routers.py",
             )
         if int(part.max()) >= experts or int(part.min()) < 0:

@@ -1,9 +1,9 @@
 """In how many bits a model is loaded, decided by the bytes of its checkpoint. Pure; needs no torch.
 
-Every tensor on disk is counted, experts among them: a mixture of experts uses few of them for a token and still
-holds all of them. bitsandbytes converts matrices of plain linear layers; routers, embeddings, norms and the output
-head stay in 16 bits. Fused experts are no linear layers, so it leaves them alone; ``forge/profile/quantised.py``
-converts them, and the plan counts them so.
+Every tensor on disk is counted, experts among them: a mixture of experts uses few of them for a token and
+still holds all of them. bitsandbytes converts matrices of plain linear layers; routers, embeddings, norms
+and the output head stay in 16 bits. Fused experts are no linear layers, so it leaves them alone;
+``forge/profile/quantised.py`` converts them, and the plan counts them so.
 """
 
 import math
@@ -56,7 +56,7 @@ class MemoryPlan:
         return self.weight_bytes + self.working_bytes
 
     def record(self) -> dict[str, JSON]:
-        """What of it goes into a stage's record: nothing that another run on the same machine would change."""
+        """What goes into a stage's record: nothing that another run on the same machine would change."""
         return {
             "bits": self.bits,
             "diskBytes": self.disk_bytes,

@@ -1,7 +1,7 @@
 """The data-free baseline: the L2 norm of every expert's router row, from bytes, without torch or numpy.
 
-Squares of 16-bit and 32-bit floats are exact in a double, ``math.fsum`` rounds their sum once and ``sqrt`` rounds
-once more, so the numbers are the same on every machine.
+Squares of 16-bit and 32-bit floats are exact in a double, ``math.fsum`` rounds their sum once and ``sqrt``
+rounds once more, so the numbers are the same on every machine.
 """
 
 import array

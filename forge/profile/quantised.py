@@ -1,11 +1,12 @@
 """Holding a model in 8 or 4 bits, experts included.
 
-transformers and bitsandbytes convert plain linear layers only, while transformers 5 keeps all experts of a layer in
-one fused parameter, which is most of a mixture of experts. So the model is loaded in 16 bits into the host's
-memory, and converted layer by layer while it moves to the device: linear layers to bitsandbytes' own, fused
-experts to packed buffers that are unpacked for the time of one layer's forward pass.
+transformers and bitsandbytes convert plain linear layers only, while transformers 5 keeps all experts of a
+layer in one fused parameter, which is most of a mixture of experts. So the model is loaded in 16 bits into
+the host's memory, and converted layer by layer while it moves to the device: linear layers to bitsandbytes'
+own, fused experts to packed buffers that are unpacked for the time of one layer's forward pass.
 """
 
+import importlib
 from typing import Any
 
 from forge.loading import need
@@ -50,24 +51,31 @@ def pack_experts(module: Any, bits: int, device: str) -> None:
         delattr(module, name)
         packed[name] = (_Rows8 if bits == 8 else _Blocks4)(weight, device)
     # nn.Module looks at the class before its own tables, so a property stands in for the parameter
-    views = {n: property(lambda self, n=n: self.packed_parameters[n].unpack()) for n in fused}
+    views = {n: _view(n) for n in fused}
     module.__class__ = type(type(module).__name__, (type(module),), views)
     module.packed_parameters = packed
 
 
+def _view(name: str) -> property:
+    def unpacked(module: Any) -> Any:
+        return module.packed_parameters[name].unpack()
+
+    return property(unpacked)
+
+
 def _linear(old: Any, bits: int, device: str) -> Any:
-    import bitsandbytes as bnb
+    nn: Any = importlib.import_module("bitsandbytes").nn
 
     bias = old.bias is not None
     weight = old.weight.detach()
     if bits == 4:
-        new = bnb.nn.Linear4bit(
+        new = nn.Linear4bit(
             old.in_features, old.out_features, bias=bias, compute_dtype=weight.dtype, quant_type="nf4"
         )
-        new.weight = bnb.nn.Params4bit(weight, requires_grad=False, quant_type="nf4")
+        new.weight = nn.Params4bit(weight, requires_grad=False, quant_type="nf4", compress_statistics=False)
     else:
-        new = bnb.nn.Linear8bitLt(old.in_features, old.out_features, bias=bias, has_fp16_weights=False)
-        new.weight = bnb.nn.Int8Params(weight, requires_grad=False, has_fp16_weights=False)
+        new = nn.Linear8bitLt(old.in_features, old.out_features, bias=bias, has_fp16_weights=False)
+        new.weight = nn.Int8Params(weight, requires_grad=False, has_fp16_weights=False)
     if bias:
         new.bias = old.bias
     return new.to(device)
@@ -85,19 +93,31 @@ class _Rows8:
         self._values = (wide / self._scale).round().to(torch.int8).to(device)
         self._scale = self._scale.to(device)
 
+    @property
+    def nbytes(self) -> int:
+        return int(self._values.nbytes + self._scale.nbytes)
+
     def unpack(self) -> Any:
         return (self._values.float() * self._scale).to(self._dtype)
 
 
 class _Blocks4:
-    """bitsandbytes' nf4."""
+    """bitsandbytes' nf4, over the flat numbers.
+
+    On a CPU, bitsandbytes 0.50 unpacks wrongly where rows are no multiple of its block, so rows are hidden
+    from it.
+    """
 
     def __init__(self, weight: Any, device: str) -> None:
-        import bitsandbytes.functional as f
+        f: Any = importlib.import_module("bitsandbytes.functional")
+        self._shape = weight.shape
+        flat = weight.contiguous().reshape(-1).to(device)
+        self._values, self._state = f.quantize_4bit(flat, quant_type="nf4")
 
-        self._values, self._state = f.quantize_4bit(weight.contiguous().to(device), quant_type="nf4")
+    @property
+    def nbytes(self) -> int:
+        return int(self._values.nbytes + self._state.absmax.nbytes)
 
     def unpack(self) -> Any:
-        import bitsandbytes.functional as f
-
-        return f.dequantize_4bit(self._values, self._state)
+        f: Any = importlib.import_module("bitsandbytes.functional")
+        return f.dequantize_4bit(self._values, self._state).reshape(self._shape)

@@ -1,9 +1,10 @@
 """Where transformers keeps in memory the routers and experts that a layout names on disk.
 
 Checkpoints keep the names that their makers gave them; transformers (5 and later) renames and fuses on
-loading, so that the router of a layer is one module that returns ``(logits, weights, indices)`` and the experts
-of a layer are another one that is called with ``(hidden states, indices, weights)``. A :class:`RouterHook` says
-under which names, one per expert layout. Whatever is hooked is compared with the bytes on disk first.
+loading, so that the router of a layer is one module that returns ``(logits, weights, indices)`` and the
+experts of a layer are another one that is called with ``(hidden states, indices, weights)``. A
+:class:`RouterHook` says under which names, one per expert layout. Whatever is hooked is compared with the
+bytes on disk first.
 """
 
 from collections.abc import Iterable, Mapping
@@ -133,7 +134,9 @@ def _only(prefix: str, names: tuple[str, ...], modules: Mapping[str, object]) ->
     found = [m for m in modules if any(m == w or m.endswith(f".{w}") for w in wanted)]
     if len(found) != 1:
         raise RegistryError(
-            f"loaded model: expected one module named {' or '.join(wanted)}; found {', '.join(found) or 'none'}",
-            remedy="this version of transformers arranges the family differently: mend forge/profile/routers.py",
+            f"loaded model: expected one module named {' or '.join(wanted)}; "
+            f"found {', '.join(found) or 'none'}",
+            remedy="this version of transformers arranges the family differently: mend "
+            "forge/profile/routers.py",
         )
     return found[0]

@@ -1,8 +1,8 @@
 """Stage expert-activation-profile: how much each expert matters, as an importance file.
 
-The model is not changed. Metrics: ``activation_count`` (how many tokens of a corpus each expert is chosen for; exact
-integers), ``reap`` (see ``forge/profile/counting.py``) and ``router_gate_l2`` (from the router's weights alone;
-neither a corpus nor torch).
+The model is not changed. Metrics: ``activation_count`` (how many tokens of a corpus each expert is chosen
+for; exact integers), ``reap`` (see ``forge/profile/counting.py``) and ``router_gate_l2`` (from the router's
+weights alone; neither a corpus nor torch).
 """
 
 import hashlib
@@ -196,7 +196,8 @@ def _same_router(module: Any, model: ModelFolder, name: str) -> None:
     if held.shape != stored.shape or not torch.equal(stored.to(held.dtype), held):
         raise DocumentError(
             f"router {name}: expected the loaded model to hold the checkpoint's numbers; found others",
-            remedy="this version of transformers arranges the family differently: mend forge/profile/routers.py",
+            remedy="this version of transformers arranges the family differently: mend "
+            "forge/profile/routers.py",
         )
 
 
@@ -205,7 +206,7 @@ def _corpus(context: StageContext) -> corpus.Corpus:
     name = p.get("calibrationCorpusFile")
     if not isinstance(name, str):
         raise UsageError(
-            f"stage {context.index}: calibrationCorpusFile: expected the path of a JSONL file; found {name!r}",
+            f"stage {context.index}: calibrationCorpusFile: expected a path of a JSONL file; found {name!r}",
             remedy="name the corpus and put it beside the recipe; nothing is profiled without one",
         )
     stated = p.get("calibrationCorpusSha256")
@@ -234,8 +235,8 @@ def _kept(
     counts = list(keep) if isinstance(keep, list | tuple) else [keep] * len(found.names)
     if len(counts) != len(found.names) or not all(type(n) is int for n in counts):
         raise UsageError(
-            f"stage {context.index}: keepExperts: expected a number, or one for each of {len(found.names)} layers "
-            f"with experts; found {keep!r}"
+            f"stage {context.index}: keepExperts: expected a number, or one for each of {len(found.names)} "
+            f"layers with experts; found {keep!r}"
         )
     layout = context.adapter.layout
     groups = language_config(context.adapter, model.config).get(layout.group_key) if layout else None

@@ -1,10 +1,12 @@
 """Stage lora: a low-rank adapter (Hu et al., "LoRA", 2021), trained alone or against a teacher, then merged.
 
-Trained with peft, merged here: each target's new weight is computed in float32 from its bytes on disk and rounded
-once to its dtype; every other tensor keeps its bytes. Rows and columns that are zero in the given weights (heads
-removed in pad mode) stay zero during the training and in the result, unless ``keepPruned`` is false.
+Trained with peft, merged here: each target's new weight is computed in float32 from its bytes on disk and
+rounded once to its dtype; every other tensor keeps its bytes. Rows and columns that are zero in the given
+weights (heads removed in pad mode) stay zero during the training and in the result, unless ``keepPruned`` is
+false.
 """
 
+import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -139,7 +141,7 @@ def _targets(context: StageContext, folder: ModelFolder, model: Any) -> dict[str
         wanted = [t for t in usual if any(n == t or n.endswith(f".{t}") for n in on_disk)]
         if not wanted:
             raise UsageError(
-                f"{context.adapter.architecture}: expected linear modules named {', '.join(usual)}; found none",
+                f"{context.adapter.architecture}: expected linear modules {', '.join(usual)}; found none",
                 remedy="name the modules in targetModules",
             )
     allowed = guard.allowed_targets(context.adapter, on_disk, wanted)
@@ -151,26 +153,27 @@ def _check_loaded(folder: ModelFolder, model: Any, shape: Shape) -> None:
         if not merge.same_numbers(folder.tensors[stored], model.get_submodule(module).weight):
             raise DocumentError(
                 f"{stored}: expected module {module} to hold its numbers; found others",
-                remedy="this version of transformers changes them when loading; leave it out of targetModules",
+                remedy="this version of transformers changes them when loading; leave it out of "
+                "targetModules",
             )
 
 
 def _wrap(model: Any, shape: Shape, how: Settings, bits: int) -> Any:
-    from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+    peft: Any = importlib.import_module("peft")
 
     if bits != 16:
-        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=how.checkpointing)
+        model = peft.prepare_model_for_kbit_training(model, use_gradient_checkpointing=how.checkpointing)
     elif how.checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         model.enable_input_require_grads()
-    config = LoraConfig(
+    config = peft.LoraConfig(
         r=shape.rank,
         lora_alpha=shape.alpha,
         lora_dropout=shape.dropout,
         target_modules=list(shape.targets),
         bias="none",
     )
-    wrapped = get_peft_model(model, config)
+    wrapped = peft.get_peft_model(model, config)
     for parameter in wrapped.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()

@@ -19,6 +19,7 @@ from forge.stages.rules import (
     list_of,
     number,
     one_of,
+    one_of_numbers,
     text,
 )
 from verifier.errors import RegistryError
@@ -67,6 +68,8 @@ _FRACTION = number(low="0", high="1")
 _TRAINING: Mapping[str, Check] = {
     "domain": text,
     "dataset": text,
+    "datasetSha256": text,
+    "keepPruned": boolean,
     "steps": count(),
     "epochs": number(above="0"),
     "learningRate": learning_rate,
@@ -129,14 +132,20 @@ SPECS: Mapping[str, Spec] = {
         together=(relations.thresholds_ascend,),
     ),
     "expert-activation-profile": Spec(
-        required=("calibrationCorpus", "metricVersion"),
+        required=("metricVersion",),
         fields={
             "calibrationCorpus": text,
+            "calibrationCorpusFile": text,
+            "calibrationCorpusSha256": text,
             "calibrationExamples": count(),
             "calibrationTokens": count(),
             "metricVersion": one_of(vocabulary.METRIC_VERSIONS),
+            "keepExperts": count_or_list,
+            "batchSize": count(),
+            "sequenceLength": count(2),
+            "loadBits": one_of_numbers((32, 16, 8, 4)),
         },
-        together=(relations.source_has_experts,),
+        together=(relations.source_has_experts, relations.corpus_is_named),
     ),
     "expert-prune": Spec(
         required=("strategy", "metric", "keepExpertsPerLayer", "originalExpertsPerLayer"),

@@ -71,6 +71,16 @@ def source_has_experts(stage: Stage, source: Stage) -> Iterator[Conflict]:
         yield Conflict(path="type", expected="a source with isMoE true", found="isMoE false")
 
 
+def corpus_is_named(stage: Stage, source: Stage) -> Iterator[Conflict]:
+    """A profile over data says over which; one that looks at the router's weights alone has none."""
+    if stage["metricVersion"] in vocabulary.DATA_FREE_METRIC_VERSIONS:
+        return
+    if stage.get("calibrationCorpus") is None:
+        yield Conflict(
+            path="calibrationCorpus", expected="the corpus over which this metric is measured", found=None
+        )
+
+
 def keep_within_original(stage: Stage, source: Stage) -> Iterator[Conflict]:
     """keep <= original, no fewer stay than each token is routed to, and a list has one count a layer."""
     keep, original = stage["keepExpertsPerLayer"], stage["originalExpertsPerLayer"]

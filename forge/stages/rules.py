@@ -85,6 +85,17 @@ def one_of(words: Iterable[str]) -> Check:
     return check
 
 
+def one_of_numbers(numbers: Iterable[int]) -> Check:
+    """One of the given integers."""
+    known = tuple(numbers)
+
+    def check(value: JSON) -> str | None:
+        fine = isinstance(value, int) and not isinstance(value, bool) and value in known
+        return None if fine else f"one of {', '.join(map(str, known))}"
+
+    return check
+
+
 def list_of(item: Check, *, empty: bool = False) -> Check:
     """A list whose items all pass ``item``."""
 

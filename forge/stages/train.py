@@ -1,8 +1,8 @@
 """Stage train: every parameter of the language model, or those that the alloy names, trained on a corpus.
 
-Weights are held in float32 while they are trained and rounded once, to the dtype that they have on disk, when they
-are written. Guarded towers and the rows of special tokens stay as they are, and so do rows and columns of
-matrices that are zero (heads removed in pad mode) unless ``keepPruned`` is false.
+Weights are held in float32 while they are trained and rounded once, to the dtype that they have on disk,
+when they are written. Guarded towers and the rows of special tokens stay as they are, and so do rows and
+columns of matrices that are zero (heads removed in pad mode) unless ``keepPruned`` is false.
 """
 
 import shutil

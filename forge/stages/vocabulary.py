@@ -2,9 +2,20 @@
 
 PRUNE_STRATEGIES = ("activation-magnitude", "entropy", "gradient", "magnitude", "random")
 DEFRAG_MODES = ("pad", "slice")
-EXPERT_STRATEGIES = ("calibration-aware-activation-count", "router-gate-l2-norm", "random")
-EXPERT_METRICS = ("activation_count", "router_gate_l2_norm", "random")
-METRIC_VERSIONS = ("v1.activation_count", "v1.embedding_activation_count")
+EXPERT_STRATEGIES = (
+    "calibration-aware-activation-count",
+    "router-gate-l2-norm",
+    "router-weighted-expert-activation",
+    "random",
+)
+EXPERT_METRICS = ("activation_count", "router_gate_l2", "router_gate_l2_norm", "reap", "random")
+METRIC_VERSIONS = (
+    "v1.activation_count",
+    "v1.embedding_activation_count",
+    "v1.router_gate_l2",
+    "v1.reap",
+)
+DATA_FREE_METRIC_VERSIONS = ("v1.router_gate_l2",)
 LOSS_TYPES = ("cross_entropy", "kl_logits", "mse_hidden")
 CONTEXT_METHODS = ("yarn", "linear", "dynamic-ntk", "longrope")
 MODALITIES = ("vision", "audio")

@@ -1,4 +1,4 @@
-"""From texts to token windows to padded batches. Pad positions are marked, and their labels are :data:`IGNORED`."""
+"""From texts to token windows to padded batches. Labels of pad positions are :data:`IGNORED`."""
 
 import hashlib
 import json
@@ -59,9 +59,9 @@ def encode(texts: Sequence[str], tokenizer: Any, vocabulary: int | None = None) 
 
 
 def windows(sequences: Sequence[Tokens], length: int) -> list[Tokens]:
-    """Every sequence cut into consecutive pieces of at most ``length`` tokens; pieces of one token are dropped.
+    """Every sequence cut into consecutive pieces of at most ``length`` tokens.
 
-    A piece of one token predicts nothing.
+    Pieces of one token are dropped, since they predict nothing.
 
     Raises:
         UsageError: ``length`` below 2.
@@ -110,8 +110,8 @@ def batches(sequences: Sequence[Tokens], size: int, pad: int) -> Iterator[Batch]
 class Order:
     """In which order a training run sees its windows: a new shuffle an epoch, from the seed alone.
 
-    Python's generator is used, whose sequence does not change between versions, and every index that is handed
-    out goes into :meth:`digest`.
+    Python's generator is used, whose sequence does not change between versions, and every index that is
+    handed out goes into :meth:`digest`.
     """
 
     def __init__(self, count: int, seed: int) -> None:

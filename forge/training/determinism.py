@@ -1,8 +1,8 @@
 """Everything that makes a training run repeat itself, switched on, recorded, and switched back afterwards.
 
-On a GPU it takes deterministic algorithms, a fixed cuBLAS workspace (NVIDIA, "cuBLAS: Results reproducibility"), no
-TF32, and the plain attention kernel, since fused attention adds up its gradients in any order. On a CPU the number
-of threads decides how sums are split, so it is recorded.
+On a GPU it takes deterministic algorithms, a fixed cuBLAS workspace (NVIDIA, "cuBLAS: Results
+reproducibility"), no TF32, and the plain attention kernel, since fused attention adds up its gradients in
+any order. On a CPU the number of threads decides how sums are split, so it is recorded.
 """
 
 import os

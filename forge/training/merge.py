@@ -1,7 +1,7 @@
 """What was learnt goes back into the checkpoint: changed tensors anew, all others byte for byte as they were.
 
-The result has the source's tensor names, dtypes and file names. Changed tensors are computed from the bytes on
-disk, one at a time, and lie in a scratch file until the shards are written.
+The result has the source's tensor names, dtypes and file names. Changed tensors are computed from the bytes
+on disk, one at a time, and lie in a scratch file until the shards are written.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,12 +11,12 @@ from typing import Any
 
 from forge.stages.base import Progress, silent
 from forge.tensors.cuts import whole
+from forge.tensors.documents import INDEX_FILE
 from forge.tensors.durable import write_atomically
 from forge.tensors.header import in_file_order
 from forge.tensors.model import ModelFolder, TensorRef, copy_side_files, read
 from forge.tensors.plan import Copy, TensorPlan
 from forge.tensors.run import receipt_path, run_task
-from forge.tensors.documents import INDEX_FILE
 from forge.tensors.shards import DEFAULT_METADATA, ShardTask, index_bytes
 from verifier.errors import DocumentError
 
@@ -109,7 +109,7 @@ def write(model: ModelFolder, changed: Iterable[Changed], out: Path, on_progress
         todo = _tasks(model, pieces, out)
         total, done = sum(t.size for t in todo), 0
         for task in todo:
-            run_task(task, lambda what, n, _, done=done: on_progress(what, done + n, total))  # type: ignore[misc]
+            run_task(task, _shifted(on_progress, done, total))
             done += task.size
         if len(todo) > 1:
             write_atomically(out / INDEX_FILE, index_bytes(todo))
@@ -117,6 +117,10 @@ def write(model: ModelFolder, changed: Iterable[Changed], out: Path, on_progress
             receipt_path(task.output).unlink(missing_ok=True)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def _shifted(on_progress: Progress, before: int, total: int) -> Progress:
+    return lambda what, done, _: on_progress(what, before + done, total)
 
 
 def _scratch(model: ModelFolder, changed: Iterable[Changed], path: Path) -> dict[str, Copy]:

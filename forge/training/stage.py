@@ -92,7 +92,7 @@ def material(context: StageContext, model: Any, length: int) -> Material:
 
 
 def positions(folder: Path) -> int:
-    """The longest sequence that the model in ``folder`` takes, by its configuration; unbounded if it is silent."""
+    """The longest sequence that the model in ``folder`` takes; unbounded if its configuration is silent."""
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
@@ -112,7 +112,8 @@ def teacher(context: StageContext, how: Settings) -> Any:
     precision = context.parameters.get("teacherPrecision") or how.precision
     if precision not in TEACHERS:
         raise UsageError(
-            f"stage {context.index}: teacherPrecision: expected one of {', '.join(TEACHERS)}; found {precision!r}"
+            f"stage {context.index}: teacherPrecision: expected one of {', '.join(TEACHERS)}; "
+            f"found {precision!r}"
         )
     dtype, bits = TEACHERS[str(precision)]
     model = loading.load_model(

@@ -1,4 +1,4 @@
-"""Tiny random models of each family, and a tokenizer that knows a few words. Made with transformers itself."""
+"""Tiny random models of each family, and a tokenizer that knows a few words; made by transformers."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,28 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra [forge]")
 transformers = pytest.importorskip("transformers", reason="needs the extra [forge]")
 
-WORDS = "the a cat dog tree house runs sleeps eats sees big small red green and or in on under over".split()
+WORDS = [
+    "the",
+    "a",
+    "cat",
+    "dog",
+    "tree",
+    "house",
+    "runs",
+    "sleeps",
+    "eats",
+    "sees",
+    "big",
+    "small",
+    "red",
+    "green",
+    "and",
+    "or",
+    "in",
+    "on",
+    "under",
+    "over",
+]
 VOCABULARY = 64
 EXPERTS = 8
 

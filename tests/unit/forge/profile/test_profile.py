@@ -5,15 +5,14 @@ import json
 
 import pytest
 
-from tests.unit.forge import tiny_models as tiny
-from tests.unit.forge.tiny_models import torch, transformers
-
 from forge.families import registry
 from forge.families.layouts import names as layout_names
 from forge.profile import counting, routers
 from forge.stages import expert_activation_profile as stage
 from forge.stages.base import Determinism, StageContext
 from forge.training import data
+from tests.unit.forge import tiny_models as tiny
+from tests.unit.forge.tiny_models import torch, transformers
 from verifier.errors import (
     DocumentError,
     EvidenceMismatchError,
@@ -91,7 +90,7 @@ def grouped(judged, groups, kept, k, worth):
 
 
 def encoded(folder, lines):
-    """By the tokenizer that transformers makes of the folder's files; some families bring rules of their own."""
+    """By the tokenizer that transformers makes of the folder's files; some families add rules of theirs."""
     encoder = transformers.AutoTokenizer.from_pretrained(folder)
     return [encoder(line)["input_ids"] for line in lines]
 
@@ -269,7 +268,7 @@ def test_the_published_name_of_the_norm_still_counts(folders, tmp_path):
 
 def test_a_missing_corpus_is_an_error(folders, tmp_path):
     ctx = context(tmp_path, folders("olmoe"), "olmoe", metricVersion="v1.activation_count")
-    with pytest.raises(EvidenceMissingError, match="calibration/words.jsonl"):
+    with pytest.raises(EvidenceMissingError, match=r"calibration/words\.jsonl"):
         stage.run(ctx)
 
 

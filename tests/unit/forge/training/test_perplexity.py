@@ -27,7 +27,7 @@ def corpus(tmp_path_factory):
 
 
 def by_hand(folder, corpus, stride, length):
-    """For every token: the window that first holds it, cut off behind it, run alone; its last logits decide."""
+    """For every token: the window that first holds it, cut off before it, alone; its last logits decide."""
     model = transformers.AutoModelForCausalLM.from_pretrained(folder).eval()
     encoder = tiny.tokenizer()
     total, count = [], 0
@@ -93,7 +93,9 @@ def test_windows_count_each_position_once(size, length, more):
         counted += [start_of + i for i in range(window.counted_from, len(window.ids))]
     if len(set(ids)) > 1 or size == 1:
         assert len(counted) == size - 1
-    assert sum(len(w.ids) - w.counted_from for w in windows(ids, stride=stride, max_length=length)) == size - 1
+    assert (
+        sum(len(w.ids) - w.counted_from for w in windows(ids, stride=stride, max_length=length)) == size - 1
+    )
 
 
 @pytest.mark.parametrize(("stride", "length"), [(0, 8), (8, 8), (9, 8), (-1, 8), (1, 1)])

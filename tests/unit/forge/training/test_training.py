@@ -14,7 +14,7 @@ from forge.stages import lora
 from forge.stages import train as train_stage
 from forge.stages.base import Determinism, StageContext
 from forge.tensors.model import open_model, read
-from forge.training import data, losses, loop, merge
+from forge.training import data, loop, losses, merge
 from forge.training.data import IGNORED, Order, collate
 from forge.training.settings import settings
 from tests.unit.forge import tiny_models as tiny
@@ -94,7 +94,9 @@ def test_loss_is_that_of_the_sequences_alone():
     batch = collate(SEQUENCES, pad=0)
     with torch.no_grad():
         logits = model(input_ids=batch.ids, attention_mask=batch.mask).logits
-    assert float(losses.cross_entropy(logits, batch.labels)) == pytest.approx(alone(model, SEQUENCES), rel=1e-6)
+    assert float(losses.cross_entropy(logits, batch.labels)) == pytest.approx(
+        alone(model, SEQUENCES), rel=1e-6
+    )
     assert losses.counted(batch.labels) == 5 + 1 + 2
 
 
@@ -144,7 +146,13 @@ def test_accumulation_equals_one_large_batch():
     weights = []
     for size, accumulation in ((4, 1), (1, 4), (2, 2)):
         model = tiny.build("llama")
-        p = {**BASICS, "steps": 1, "batchSize": size, "gradientAccumulation": accumulation, "scheduler": "constant"}
+        p = {
+            **BASICS,
+            "steps": 1,
+            "batchSize": size,
+            "gradientAccumulation": accumulation,
+            "scheduler": "constant",
+        }
         how = settings(p, device="cpu", positions=64)
         loop.train(model, windows, how, pad=0, seed=0)
         weights.append(model.model.layers[0].self_attn.q_proj.weight.detach().clone())
@@ -188,7 +196,9 @@ def test_only_targets_change_and_the_merge_is_exact(tmp_path, dtype):
             assert singular[4] < singular[0] * (1e-5 if dtype == "float32" else 0.2)
     transformers.AutoModelForCausalLM.from_pretrained(ctx.out)(torch.tensor([[3, 4, 5]]))
     assert (ctx.out / "tokenizer.json").read_bytes() == (folder / "tokenizer.json").read_bytes()
-    assert json.loads((ctx.out / "config.json").read_text()) == json.loads((folder / "config.json").read_text())
+    assert json.loads((ctx.out / "config.json").read_text()) == json.loads(
+        (folder / "config.json").read_text()
+    )
 
 
 def test_the_merged_model_answers_as_the_adapter_did(tmp_path):
@@ -305,10 +315,16 @@ def test_towers_are_left_alone(tmp_path, architecture):
     names = changed(folder, ctx.out)
     assert names and not any(n.startswith(registry.get(architecture).guarded) for n in names)
     with pytest.raises(GuardError):
-        lora.run(dataclasses.replace(ctx, parameters={**ctx.parameters, "targetModules": ["visual.blocks.0.attn.qkv"]}))
+        lora.run(
+            dataclasses.replace(
+                ctx, parameters={**ctx.parameters, "targetModules": ["visual.blocks.0.attn.qkv"]}
+            )
+        )
 
 
-@pytest.mark.parametrize("architecture", ["qwen3_moe", "deepseek_v3", "gpt_oss", "granitemoe", "phimoe", "mixtral"])
+@pytest.mark.parametrize(
+    "architecture", ["qwen3_moe", "deepseek_v3", "gpt_oss", "granitemoe", "phimoe", "mixtral"]
+)
 def test_mixtures_of_experts_are_trained_around_their_experts(tmp_path, architecture):
     folder = tiny.save(tmp_path / "m", architecture)
     ctx = context(tmp_path, folder, architecture, steps=2)
@@ -320,7 +336,9 @@ def test_mixtures_of_experts_are_trained_around_their_experts(tmp_path, architec
 def test_quantised_training_merges_into_the_original_weights(tmp_path):
     pytest.importorskip("bitsandbytes", reason="needs the extra [bnb]")
     folder = tiny.save(tmp_path / "m", "llama", dtype=torch.bfloat16)
-    ctx = context(tmp_path, folder, quantize=True, quantizeBits=4, learningRate=1e-3, steps=2, precision="bf16")
+    ctx = context(
+        tmp_path, folder, quantize=True, quantizeBits=4, learningRate=1e-3, steps=2, precision="bf16"
+    )
     result = lora.run(ctx)
     assert changed(folder, ctx.out) == set(result.record["targets"])
     ref = open_model(folder).tensors["model.layers.0.self_attn.q_proj.weight"]
@@ -331,7 +349,9 @@ def test_quantised_training_merges_into_the_original_weights(tmp_path):
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_other_precisions(tmp_path, precision):
     folder = tiny.save(tmp_path / "m", "llama", dtype=torch.bfloat16)
-    ctx = context(tmp_path, folder, precision=precision, optimizations=["gradient_checkpointing", "flash_attention"])
+    ctx = context(
+        tmp_path, folder, precision=precision, optimizations=["gradient_checkpointing", "flash_attention"]
+    )
     record = lora.run(ctx).record
     assert record["precision"] == precision and record["gradientCheckpointing"]
     assert record["optimizationsNotUsed"] == ["flash_attention"]
