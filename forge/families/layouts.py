@@ -62,6 +62,7 @@ class ExpertLayout:
         group_key: key that states into how many equal groups the router divides the experts; empty where
             routers know no groups. Every group has to keep equally many experts, at least
             ``group_minimum``.
+        open_key: key that states how many groups a token may use.
         group_minimum: experts that the router looks at to judge a group.
         layers_key: key that states the number of layers. Layers beyond it predict further tokens and are no
             part of the model that a router profile sees.
@@ -79,6 +80,7 @@ class ExpertLayout:
     count_keys: tuple[str, ...] = ("num_experts", "num_local_experts")
     active_keys: tuple[str, ...] = ("num_experts_per_tok",)
     group_key: str = ""
+    open_key: str = ""
     group_minimum: int = 1
     layers_key: str = "num_hidden_layers"
     alternatives: tuple["ExpertLayout", ...] = ()
@@ -182,6 +184,7 @@ DEEPSEEK_ROUTED_SHARED = ExpertLayout(
     companions=_BLOCK_FP8,
     count_keys=("n_routed_experts", "num_experts", "num_local_experts"),
     group_key="n_group",
+    open_key="topk_group",
     group_minimum=2,  # V3 and GLM judge a group by its two best experts
     example_families=("deepseek_v2", "deepseek_v3", "glm4_moe"),
 )

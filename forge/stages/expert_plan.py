@@ -62,15 +62,7 @@ def survey(model: ModelFolder, adapter: FamilyAdapter) -> Experts:
                 f"{layer.stacked[0]}: expected rows for {count} experts, as config.json says;"
                 f" found {layer.count}"
             )
-    part = at(model.config, where)
-    groups = part.get(layout.group_key) or 1
-    if not isinstance(groups, int) or count % groups:
-        raise DocumentError(
-            f"config.json: {layout.group_key}: expected a number that divides {count} experts;"
-            f" found {groups!r}",
-            pointer=_pointer((*where, layout.group_key)),
-        )
-    open_groups = part.get("topk_group") or groups
+    groups, open_groups = _groups(model.config, where, layout, count)
     return Experts(
         layout=layout,
         layers=tuple(x for x in found.layers if x.layer < depth),
@@ -81,6 +73,25 @@ def survey(model: ModelFolder, adapter: FamilyAdapter) -> Experts:
         groups=groups,
         open_groups=open_groups,
     )
+
+
+def _groups(
+    config: Mapping[str, Any], where: tuple[str, ...], layout: ExpertLayout, count: int
+) -> tuple[int, int]:
+    """Groups into which the router divides the experts, and how many of them a token may use."""
+    part = at(config, where)
+    if not layout.group_key or part.get(layout.group_key) is None:
+        return 1, 1
+    groups = _number(config, where, (layout.group_key,), "the number of expert groups")
+    if count % groups:
+        raise DocumentError(
+            f"config.json: {layout.group_key}: expected a number that divides {count} experts;"
+            f" found {groups}",
+            pointer=_pointer((*where, layout.group_key)),
+        )
+    if groups == 1:
+        return 1, 1
+    return groups, min(groups, _number(config, where, (layout.open_key,), "the groups of a token"))
 
 
 def check(kept: Kept, experts: Experts, *, pointer: str = "") -> int:

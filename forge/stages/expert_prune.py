@@ -32,8 +32,12 @@ from verifier.verdicts import JSON
 SHARD_BYTES = 5 * 10**9
 """Limit of a written file. Fixed, so that the result does not depend on how the source was divided."""
 LOT, GATE_NORM = "random", "router_gate_l2"
-SAME_METRIC: Mapping[str, str] = {"router_gate_l2_norm": GATE_NORM, "router-gate-l2-norm": GATE_NORM}
-"""Other words for a metric."""
+SAME_METRIC: Mapping[str, str] = {
+    "router_gate_l2_norm": GATE_NORM,
+    "router-gate-l2-norm": GATE_NORM,
+    "calibration-aware-activation-count": "activation_count",
+}
+"""Other words for a metric; some name the strategy that uses it."""
 
 _PROFILE = re.compile(r"stage-([0-9]{1,6})-[a-z0-9_]+\.json")
 

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from forge.families import registry
-from forge.stages import expert_prune, selection
+from forge.stages import bodies, expert_prune, selection
 from forge.stages.base import Determinism, StageContext
 from forge.tensors.model import open_model, read
 from tests.unit import tiny
@@ -135,8 +135,10 @@ def test_the_last_profile_of_the_metric_before_the_stage_counts(stage, tmp_path)
     (folder / "stage-1-activation_count.json").write_bytes(importance())
     (folder / "stage-2-reap.json").write_bytes(importance(turned, "reap"))
     (folder / "stage-7-activation_count.json").write_bytes(importance(turned))
-    result = stage({"metric": "activation_count", "keepExpertsPerLayer": 3}, index=3)
-    assert chosen(result, tmp_path) == BEST
+    for i, name in enumerate(("metric", "strategy")):
+        metric = {"metric": "activation_count", "strategy": "calibration-aware-activation-count"}[name]
+        result = stage({name: metric, "keepExpertsPerLayer": 3}, index=3, out=f"out{i}")
+        assert chosen(result, tmp_path) == BEST
 
 
 def test_replay_takes_the_recorded_selection_and_nothing_else(stage, tmp_path):
@@ -310,6 +312,9 @@ def test_every_key_that_states_the_number_follows(stage, tmp_path):
 DEEPSEEK = {"num_hidden_layers": 2, "n_routed_experts": 6, "num_experts_per_tok": 2, "n_group": 1}
 
 
+GROUPED = {**DEEPSEEK, "n_routed_experts": 8, "n_group": 2, "topk_group": 1}
+
+
 def test_dense_layers_shared_experts_and_layers_beyond_the_last_stay(stage, tmp_path):
     names = disk.unfused(3, dense=(0,), shared=True)
     for layer in (1, 2):
@@ -341,9 +346,7 @@ def test_a_layer_beyond_the_last_is_cut_if_the_selection_says_so(stage, tmp_path
 
 
 def test_each_group_of_a_router_keeps_its_own_best(stage, tmp_path):
-    source = disk.write(
-        tmp_path / "deep", disk.unfused(2, 8, shared=True), {**DEEPSEEK, "n_routed_experts": 8, "n_group": 2}
-    )
+    source = disk.write(tmp_path / "deep", disk.unfused(2, 8, shared=True), GROUPED)
     counts = {n: [9, 8, 7, 6, 1, 2, 3, 4] for n in (0, 1)}
     more = {"source": source, "family": "deepseek_v3", "recipe": {"i.json": importance(counts)}}
     result = stage({"importanceFile": "i.json", "keepExperts": 4}, **more)
@@ -357,9 +360,7 @@ def test_each_group_of_a_router_keeps_its_own_best(stage, tmp_path):
     [([0, 1, 2, 4], r"as many experts from each .* found \[3, 1\]"), ([0, 4], "at least 2 experts in each")],
 )
 def test_a_selection_that_breaks_the_groups_is_refused(ids, message, stage, tmp_path):
-    source = disk.write(
-        tmp_path / "deep", disk.unfused(2, 8, shared=True), {**DEEPSEEK, "n_routed_experts": 8, "n_group": 2}
-    )
+    source = disk.write(tmp_path / "deep", disk.unfused(2, 8, shared=True), GROUPED)
     with pytest.raises(DocumentError, match=message):
         stage(
             {"selectionFile": "s.json"},
@@ -367,6 +368,25 @@ def test_a_selection_that_breaks_the_groups_is_refused(ids, message, stage, tmp_
             family="deepseek_v3",
             recipe={"s.json": selection.selection_bytes({0: ids, 1: ids})},
         )
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        {"n_group": 3},
+        {"n_group": -2},
+        {"n_group": 0},
+        {"n_group": "2"},
+        {"n_group": True},
+        {"topk_group": None},
+        {"topk_group": -1},
+        {"topk_group": [1]},
+    ],
+)
+def test_groups_that_cannot_be_are_refused(groups, stage, tmp_path):
+    source = disk.write(tmp_path / "deep", disk.unfused(2, 8, shared=True), {**GROUPED, **groups})
+    with pytest.raises(DocumentError, match="group"):
+        stage({"metric": "random", "keepExperts": 4}, source=source, family="deepseek_v3")
 
 
 def test_scales_of_a_quantised_expert_go_where_it_goes(stage, tmp_path):
@@ -440,6 +460,11 @@ def test_what_the_alloy_says_of_the_stage_passes_tier_1(family, names, more, cou
     assert set(verdicts.values()) == {Verdict.VERIFIED}
     assert any(name.endswith("prune-pct") for name in verdicts)
     assert counted == any(name.endswith("experts-dropped") for name in verdicts)
+
+
+@pytest.mark.parametrize("family", [n for n in registry.names() if registry.get(n).is_moe])
+def test_every_family_leads_to_this_stage(family):
+    assert bodies.get(registry.get(family).methods["expert-prune"]) is expert_prune.run
 
 
 def test_surgery_needs_neither_torch_nor_numpy():
