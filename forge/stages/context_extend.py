@@ -61,7 +61,8 @@ def run(context: StageContext) -> StageResult:
     """Write the scaled rotary embedding into the configuration; the weights are carried along unchanged.
 
     Parameters of the stage: ``targetLength`` in tokens, ``method``; for ``longrope`` also ``longFactor`` and
-    ``shortFactor``, one number for every second dimension of a head.
+    ``shortFactor``, one number for every second dimension of a head, and ``longMscale`` and ``shortMscale``
+    where the family has them.
 
     Raises:
         DocumentError: the target is no longer than the model's own context; the model is scaled in another
@@ -170,6 +171,10 @@ def _factors(context: StageContext, part: Mapping[str, Any]) -> dict[str, JSON]:
                 context, field, f"{count} numbers above 0, found by a search for this length", value
             )
         found[name] = [float(n) for n in numbers if n is not None]
+    for field, name in (("longMscale", "long_mscale"), ("shortMscale", "short_mscale")):
+        scale = as_number(context.parameters.get(field))
+        if scale is not None:
+            found[name] = float(scale)
     return found
 
 

@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 
 from forge.engine import ForgeOptions, forge
-from forge.reference import models
 from forge.tensors.safetensors import serialise
+from tests.unit.forge import geometry as models
 
 STAMP = "2026-01-01T00:00:00+00:00"
 

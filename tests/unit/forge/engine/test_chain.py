@@ -13,8 +13,8 @@ from safetensors import safe_open
 from forge import loadcheck
 from forge.engine import ForgeOptions, forge
 from forge.families import registry
-from forge.reference import models
 from forge.stages import bodies
+from tests.unit.forge import geometry as models
 from tests.unit.forge.engine.making import (
     EXPERTS,
     HEADS,

@@ -6,9 +6,9 @@ import pytest
 
 from forge import loadcheck
 from forge.loadcheck import LoadCheckError
-from forge.reference import models
 from forge.reference.weights import tensor
 from forge.tensors.safetensors import Tensor, serialise
+from tests.unit.forge import geometry as models
 from tests.unit.forge.engine.making import HEADS, dense_base, executed, moe_base, recipe, run
 
 torch = pytest.importorskip("torch", reason="needs the extra [forge]")
