@@ -7,6 +7,8 @@ false.
 """
 
 import importlib
+import logging
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -130,7 +132,7 @@ def _targets(context: StageContext, folder: ModelFolder, model: Any) -> dict[str
     for name, module in model.named_modules():
         if isinstance(module, torch.nn.Linear):
             shape = (module.out_features, module.in_features)
-            stored = merge.disk_name(folder, f"{name}.weight", shape)
+            stored = merge.disk_name(folder, f"{name}.weight", shape, context.adapter.guarded)
             if stored is not None:
                 on_disk[stored.removesuffix(".weight")] = name
     named = context.parameters.get("targetModules")
@@ -159,6 +161,14 @@ def _check_loaded(folder: ModelFolder, model: Any, shape: Shape) -> None:
 
 
 def _wrap(model: Any, shape: Shape, how: Settings, bits: int) -> Any:
+    with warnings.catch_warnings():
+        return _wrapped(model, shape, how, bits)
+
+
+def _wrapped(model: Any, shape: Shape, how: Settings, bits: int) -> Any:
+    # bitsandbytes, which peft imports, warns of kernels that are of no use here; peft asks a deprecated name
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\..*")
     peft: Any = importlib.import_module("peft")
 
     if bits != 16:

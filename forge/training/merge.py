@@ -63,11 +63,14 @@ def as_bytes(ref: TensorRef, values: Any) -> bytes:
     return bytes(rounded.view(torch.uint8).numpy().tobytes()) if rounded.dim() else rounded.numpy().tobytes()
 
 
-def disk_name(model: ModelFolder, parameter: str, shape: tuple[int, ...]) -> str | None:
+def disk_name(
+    model: ModelFolder, parameter: str, shape: tuple[int, ...], guarded: tuple[str, ...] = ()
+) -> str | None:
     """Name on disk of a parameter in memory; None if no tensor, or none alone, can be it.
 
     The name itself, or the one tensor of that shape whose name ends the same from ``layers.`` on: checkpoints
-    and transformers differ in prefixes alone where a tensor was not fused.
+    and transformers differ in prefixes alone where a tensor was not fused. Names below ``guarded`` prefixes
+    come into question only by themselves.
     """
     if parameter in model.tensors:
         return parameter if model.tensors[parameter].shape == shape else None
@@ -75,7 +78,11 @@ def disk_name(model: ModelFolder, parameter: str, shape: tuple[int, ...]) -> str
     if not found:
         return None
     suffix = f"layers.{tail}"
-    fitting = [n for n, ref in model.tensors.items() if n.endswith(f".{suffix}") and ref.shape == shape]
+    fitting = [
+        n
+        for n, ref in model.tensors.items()
+        if n.endswith(f".{suffix}") and ref.shape == shape and not n.startswith(guarded)
+    ]
     if len(fitting) > 1:  # towers have layers, too: then what stands before has to agree as well
         last = head.rstrip(".").rpartition(".")[2]
         fitting = [n for n in fitting if n.removesuffix(suffix).rstrip(".").rpartition(".")[2] == last]

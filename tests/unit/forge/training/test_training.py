@@ -13,7 +13,7 @@ from forge.families import registry
 from forge.stages import lora
 from forge.stages import train as train_stage
 from forge.stages.base import Determinism, StageContext
-from forge.tensors.model import open_model, read
+from forge.tensors.model import ModelFolder, TensorRef, open_model, read
 from forge.training import data, loop, losses, merge
 from forge.training.data import IGNORED, Order, collate
 from forge.training.settings import settings
@@ -355,6 +355,24 @@ def test_other_precisions(tmp_path, precision):
     record = lora.run(ctx).record
     assert record["precision"] == precision and record["gradientCheckpointing"]
     assert record["optimizationsNotUsed"] == ["flash_attention"]
+
+
+def test_names_in_memory_find_their_names_on_disk():
+    def folder(*names):
+        refs = {n: TensorRef(n, "F32", (4, 4), Path("x"), 0, 64) for n in names}
+        return ModelFolder(root=Path(), tensors=refs, files=(), config={}, metadata={})
+
+    tail = "layers.1.self_attn.q_proj.weight"
+    guarded = ("talker.", "thinker.visual.")
+    omni = folder(f"thinker.model.{tail}", f"talker.model.{tail}")
+    assert merge.disk_name(omni, f"model.{tail}", (4, 4), guarded) == f"thinker.model.{tail}"
+    assert merge.disk_name(omni, f"model.{tail}", (4, 4)) is None  # two could be it
+    assert merge.disk_name(omni, f"model.{tail}", (4, 5), guarded) is None
+    old = folder(f"model.{tail}", f"vision.{tail}")
+    assert merge.disk_name(old, f"model.language_model.{tail}", (4, 4)) is None
+    assert merge.disk_name(old, f"model.language_model.{tail}", (4, 4), ("vision.",)) == f"model.{tail}"
+    assert merge.disk_name(old, f"model.{tail}", (4, 4)) == f"model.{tail}"
+    assert merge.disk_name(old, "lm_head.weight", (4, 4)) is None
 
 
 # ---- full training
