@@ -20,6 +20,10 @@ MAX_STATED_BYTES = 10**15
 """No model that a recipe may speak of is larger; beyond it a number is a typing error or an attack."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+-]{0,126}\Z")
+_DATA = ("calibrationCorpus", "calibrationDataset", "corpus", "dataset", "trainingDataset")
+_FILE = re.compile(r"[\w@+-][\w./@+-]*\.[A-Za-z0-9]{1,8}\Z")
+"""A data set's name that may be a file's: it may as well be prose, or the name of a repository."""
+
 _EXECUTION_FIELDS = frozenset({"executed"})
 
 
@@ -169,6 +173,8 @@ def _named_files(document: Mapping[str, JSON]) -> Iterator[tuple[str, str, JSON]
                 continue
             for key, value in holder.items():
                 stem = next((key[: -len(s)] for s in ("File", "Path") if key.endswith(s)), None)
+                if key in _DATA and isinstance(value, str) and _FILE.match(value):
+                    stem = key
                 if stem and isinstance(value, str):
                     yield f"{pointer}/{escape(key)}", value, holder.get(f"{stem}Sha256")
 

@@ -1,10 +1,15 @@
 """The recipe, executed again, gives the same bytes (tier 2)."""
 
+import re
+
 from verifier.alloy.parse import walk
 from verifier.claims.slate import Slate
 from verifier.verdicts import Tier
 
 _BASE = "/results/integrity"
+_DATA = ("calibrationCorpus", "calibrationDataset", "corpus", "dataset", "trainingDataset")
+_FILE = re.compile(r"[\w@+-][\w./@+-]*\.[A-Za-z0-9]{1,8}")
+"""A data set's name that may be a file's: publishers also write prose there, or the name of a repository."""
 
 
 def add(slate: Slate) -> None:
@@ -32,9 +37,14 @@ def add(slate: Slate) -> None:
 
 
 def _named_files(slate: Slate) -> list[tuple[str, str]]:
-    """(pointer, path) of every file beside the alloy that a stage names."""
+    """(pointer, path) of every file beside the alloy that a stage names, data sets named by file included."""
     return [
         (pointer, value)
         for pointer, value in walk(slate.value("/stages"), "/stages")
-        if pointer.endswith(("File", "Path")) and isinstance(value, str) and "/executed/" not in pointer
+        if isinstance(value, str) and "/executed/" not in pointer and _is_file(pointer, value)
     ]
+
+
+def _is_file(pointer: str, value: str) -> bool:
+    key = pointer.rpartition("/")[2]
+    return key.endswith(("File", "Path")) or (key in _DATA and _FILE.fullmatch(value) is not None)

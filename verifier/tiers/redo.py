@@ -59,7 +59,7 @@ class _Recipe:
         """The digest of the data that a field names, from beside it or from the list of data sets."""
         stage = self.stages[index]
         listed = get(self.document, "/results/integrity/datasets") or []
-        stated = [stage.get(f"{name}Sha256")]
+        stated = [stage.get(f"{name}Sha256"), stage.get("datasetSha256")]
         stated += [d.get("hash") for d in listed if isinstance(d, dict) and d.get("name") == stage[name]]
         return next((d for d in map(hex_digest, stated) if d), None)
 

@@ -94,13 +94,15 @@ def _compare(claim: Claim, ctx: Context, made: Rebuilt, scratch: Path) -> Outcom
             remedy = "publish the base model that the recipe starts from, or correct its digest"
             return refuted(claim, "base-differs", reason, method=method, remedy=remedy)
         return not_checked(reason, method=method)
-    if made.model_hash == claim.expected:
+    side = _side_files(claim, ctx, made)
+    if made.model_hash == claim.expected and _attested(ctx) == made.files:
         count = f"{len(made.files)} file{'s' if len(made.files) != 1 else ''}"
         return verified(
             f"redone from {made.origin.value}: {count} equal, byte for byte",
             found=made.model_hash,
             method=method,
             digests=digests,
+            findings=side,
         )
     if made.determinism == "device":
         apart = _environments(ctx, made)
@@ -124,7 +126,44 @@ def _compare(claim: Claim, ctx: Context, made: Rebuilt, scratch: Path) -> Outcom
         digests=digests,
         remedy="publish the weights that the recipe gives, or the recipe that gave the weights",
     )
-    return replace(outcome, findings=(*outcome.findings, *_findings(claim, ctx, made)))
+    return replace(outcome, findings=(*outcome.findings, *_findings(claim, ctx, made), *side))
+
+
+def _attested(ctx: Context) -> dict[str, JSON]:
+    """sha256 of every weights file, by name, as the card states it."""
+    return {f["filename"]: f["sha256"] for f in ctx.value(_HASHES)}
+
+
+def _side_files(claim: Claim, ctx: Context, made: Rebuilt) -> tuple[Finding, ...]:
+    """Configuration and tokenizer decide no hash; that a published one comes out otherwise is said."""
+    from forge.engine import REPORT
+    from forge.folders import digests_of, files_of, is_weights
+
+    names = [
+        n
+        for n in files_of(made.folder)
+        if not is_weights(n) and n != REPORT and not n.endswith(".alloy.json")
+    ]
+    again, found = digests_of(made.folder, names), []
+    for name in names:
+        try:
+            published = ctx.digest(ctx.files.open(name))
+        except (EvidenceMissingError, EvidenceMismatchError):
+            continue
+        if published != again[name]:
+            found.append(
+                Finding(
+                    code="reforge-side-file-differs",
+                    severity=Severity.WARNING,
+                    pointer="/stages",
+                    message=f"{name[:200]}, which no hash attests, comes out otherwise than it was published",
+                    claimed=published,
+                    found=again[name],
+                    remedy="publish the file that the recipe gives",
+                    claim_id=claim.id,
+                )
+            )
+    return tuple(found[:_MAX_FILES])
 
 
 def _wrong_base(ctx: Context, made: Rebuilt) -> str:
@@ -231,7 +270,7 @@ def _recorded_model(ctx: Context, made: Rebuilt, folder: Path) -> Path:
 
 
 def _summary(ctx: Context, made: Rebuilt) -> str:
-    claimed = {f["filename"]: f["sha256"] for f in ctx.value(_HASHES)}
+    claimed = _attested(ctx)
     both = claimed.keys() & made.files.keys()
     equal = sum(claimed[name] == made.files[name] for name in both)
     parts = [f"{equal} of {len(claimed)} files equal"]
@@ -254,7 +293,7 @@ def _findings(claim: Claim, ctx: Context, made: Rebuilt) -> Iterator[Finding]:
         where, more = _where(claim, ctx, made, name, pointer) if found else ("", [])
         tensors += more
         yield _error(claim, "reforge-file-differs", pointer, message + where, file["sha256"], found)
-    for name in sorted(made.files.keys() - {f["filename"] for f in ctx.value(_HASHES)})[:_MAX_FILES]:
+    for name in sorted(made.files.keys() - _attested(ctx).keys())[:_MAX_FILES]:
         message = f"{name} is made by the recipe, and not attested"
         yield _error(claim, "reforge-file-extra", _HASHES, message, None, made.files[name])
     yield from tensors[:_MAX_TENSORS]
