@@ -24,13 +24,13 @@ from verifier.gate_entry import (
     pin_changes,
     plain,
     quoted,
-    read_expected,
     read_lock,
     same_expectation,
     shown,
     stored,
     verdict_changes,
 )
+from verifier.report import expected
 from verifier.report.model import ArtifactReport
 from verifier.verdicts import JSON, Verdict
 
@@ -234,7 +234,7 @@ def _expected(
 ) -> dict[str, Mapping[str, JSON]] | None:
     data = gate_git.blob(history, revision, path)
     try:
-        return None if data is None else read_expected(data, path)
+        return None if data is None else expected.parse(data, path)
     except DocumentError:
         if lenient:
             return None

@@ -12,13 +12,11 @@ from decimal import Decimal
 
 from verifier.alloy.parse import parse_json
 from verifier.errors import DocumentError
-from verifier.verdicts import JSON, Verdict
+from verifier.verdicts import JSON
 
 LOCK_SUFFIX = ".lock.json"
 MAX_BYTES = 16 * 1024 * 1024
 """Largest lock entry or snapshot that is read, in bytes."""
-
-_VERDICTS = tuple(v.value for v in Verdict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,21 +137,6 @@ def _claims(items: list[JSON], what: str) -> dict[str, Mapping[str, JSON]]:
         _need(item["id"] not in found, what, f"{pointer}/id", "an id used once", item["id"])
         found[item["id"]] = {key: item.get(key) for key in ("tier", "kind", "pointer", "claimed")}
     return found
-
-
-def read_expected(data: bytes, what: str) -> dict[str, Mapping[str, JSON]]:
-    """Read a snapshot of expected verdicts: claim id -> {"verdict", "found"}.
-
-    Raises:
-        DocumentError: it is not such a snapshot.
-    """
-    raw: dict[str, Mapping[str, JSON]] = parse_json(data, what=what, max_bytes=MAX_BYTES)
-    _need(isinstance(raw, dict), what, "", "an object", raw)
-    for claim, item in raw.items():
-        pointer = "/" + claim.replace("~", "~0").replace("/", "~1")
-        good = isinstance(item, dict) and item.get("verdict") in _VERDICTS
-        _need(good, what, pointer, 'an object with "verdict" out of ' + ", ".join(sorted(_VERDICTS)), item)
-    return raw
 
 
 def gained_reason(old: Lock, new: Lock) -> bool:

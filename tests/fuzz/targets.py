@@ -21,7 +21,7 @@ from verifier.engine import Options, verify
 from verifier.errors import AlloyError
 from verifier.evidence.safetensors_header import parse_header, read_header
 from verifier.evidence.store import open_store
-from verifier.gate_entry import plain, read_expected, read_lock
+from verifier.gate_entry import plain, read_lock
 from verifier.report import expected
 from verifier.report.json import dumps
 from verifier.report.model import ArtifactReport
@@ -164,7 +164,7 @@ def fuzz_snapshot(bench: Workbench, rng: Random) -> None:
     path = bench.scratch / "snapshot.json"
     path.write_bytes(changed)
     try:
-        read_expected(changed, "snapshot")
+        expected.parse(changed, "snapshot")
     except AlloyError as error:
         if not str(error):
             raise ViolationError("an error without a message") from error

@@ -13,7 +13,8 @@ from verifier.alloy.parse import parse, parse_json, serialise
 from verifier.claims.extract import extract
 from verifier.errors import AlloyError
 from verifier.evidence.safetensors_header import parse_header
-from verifier.gate_entry import read_expected, read_lock
+from verifier.gate_entry import read_lock
+from verifier.report import expected
 
 CASES = {"alloy": 150, "lock": 60, "snapshot": 100, "header": 60, "samples": 60, "folder": 25, "attested": 12}
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
@@ -75,7 +76,7 @@ def refused(action):
 def test_readers_of_documents_answer_or_refuse(data):
     refused(lambda: parse(data))
     refused(lambda: read_lock(data, "lock"))
-    refused(lambda: read_expected(data, "snapshot"))
+    refused(lambda: expected.parse(data, "snapshot"))
 
 
 @QUICK

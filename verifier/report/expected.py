@@ -40,13 +40,26 @@ def read(path: Path) -> dict[str, Mapping[str, JSON]]:
         return {}
     except OSError as error:
         raise DocumentError(f"expected verdicts {clean(path)}: cannot be read ({error.strerror})") from error
-    items = parse_json(data, what=f"expected verdicts {clean(path)}", max_bytes=_MAX_BYTES)
+    return parse(data, f"expected verdicts {clean(path)}")
+
+
+def parse(data: bytes, what: str) -> dict[str, Mapping[str, JSON]]:
+    """As :func:`read`, from the file's bytes.
+
+    Args:
+        data: the bytes.
+        what: the subject of messages.
+
+    Raises:
+        DocumentError: they are not what the format says.
+    """
+    items = parse_json(data, what=what, max_bytes=_MAX_BYTES)
     if not isinstance(items, dict):
-        raise DocumentError(f"expected verdicts {clean(path)}: expected an object")
+        raise DocumentError(f"{what}: expected an object, found {clean(repr(items), 60)}")
     for claim, item in items.items():
         if not isinstance(item, dict) or item.get("verdict") not in _VERDICTS or "found" not in item:
             raise DocumentError(
-                f'expected verdicts {clean(path)}: expected {{"verdict", "found"}}, found '
+                f'{what}: expected {{"verdict", "found"}}, the verdict out of {", ".join(_VERDICTS)}; found '
                 f"{clean(repr(item), 60)}",
                 pointer="/" + escape(clean(claim)),
             )

@@ -8,11 +8,11 @@ from verifier.gate_entry import (
     line_of,
     pin_changes,
     plain,
-    read_expected,
     read_lock,
     same_expectation,
     verdict_changes,
 )
+from verifier.report import expected
 
 LOCK = {
     "schema": "alloy-lock/1",
@@ -118,7 +118,7 @@ def test_what_is_no_lock_entry_is_refused_by_name(data):
 )
 def test_what_is_no_snapshot_is_refused(data):
     with pytest.raises(AlloyError, match=r"tiny\.json"):
-        read_expected(data, "tiny.json")
+        expected.parse(data, "tiny.json")
 
 
 def test_expected_verdicts_may_grow_but_not_change():
