@@ -95,17 +95,17 @@ def _literal(data: bytes, sink: Sink) -> None:
 
 
 def _keep_columns(piece: KeepColumns, sources: Sources, sink: Sink) -> None:
-    """Rows up to half a buffer are read whole and cut in memory; longer ones are read range by range."""
+    """Rows up to a buffer's size are read whole and cut in memory; longer ones are read range by range."""
     kept = sum(stop - start for start, stop in piece.ranges)
     if not kept:
         return
-    if piece.row_bytes > sink.buffer_bytes // 2:
+    if piece.row_bytes > sink.buffer_bytes:
         for row in range(piece.rows):
             base = piece.offset + row * piece.row_bytes
             for start, stop in piece.ranges:
                 _copy(Copy(piece.path, base + start, stop - start), sources, sink)
         return
-    scratch = memoryview(sink.scratch(sink.buffer_bytes // 2))
+    scratch = memoryview(sink.scratch(sink.buffer_bytes))
     row = 0
     while row < piece.rows:
         view = sink.room(kept)
@@ -118,7 +118,7 @@ def _keep_columns(piece: KeepColumns, sources: Sources, sink: Sink) -> None:
 
 
 def _zero_columns(piece: ZeroColumns, sources: Sources, sink: Sink) -> None:
-    if piece.row_bytes > sink.buffer_bytes // 2:
+    if piece.row_bytes > sink.buffer_bytes:
         _zero_columns_of_long_rows(piece, sources, sink)
         return
     row = 0

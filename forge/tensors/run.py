@@ -30,6 +30,7 @@ from verifier.errors import UsageError
 from verifier.evidence.hashing import sha256_file
 
 _RECEIPT = "alloy-shard/1"
+_PROGRESS_BYTES = 4 * 1024 * 1024
 
 
 def receipt_path(output: Path) -> Path:
@@ -114,12 +115,14 @@ def _send(data: bytes, sink: Sink) -> None:
 
 
 def _meter(what: str, total: int, on_progress: Progress) -> Callable[[int], None]:
-    done = 0
+    done = told = 0
 
     def add(count: int) -> None:
-        nonlocal done
+        nonlocal done, told
         done += count
-        on_progress(what, done, total)
+        if done - told >= _PROGRESS_BYTES or done == total:
+            on_progress(what, done, total)
+            told = done
 
     return add
 
@@ -194,7 +197,7 @@ def _could_be(task: ShardTask) -> bool:
 
 def _digest(path: Path, total: int, on_progress: Progress) -> str:
     digest, add = hashlib.sha256(), _meter(path.name, total, on_progress)
-    buffer = memoryview(bytearray(BUFFER_BYTES // 4))
+    buffer = memoryview(bytearray(8 * BUFFER_BYTES))
     try:
         with path.open("rb", buffering=0) as file:
             while count := file.readinto(buffer):
