@@ -1,4 +1,7 @@
-"""``python -m forge.reference``: make the reference catalog again, or write its artifacts as folders."""
+"""``python -m forge.reference``: make the reference catalog again, or write its artifacts as folders.
+
+Artifacts in which floating-point sums decide bytes stay as they are, unless ``--device-class`` asks for them.
+"""
 
 import argparse
 import sys
@@ -6,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from forge.reference import store
-from forge.reference.artifacts import build
+from forge.reference.artifacts import build, specs
+from forge.reference.card import Artifact
 from verifier.catalog import Catalog
 from verifier.errors import AlloyError
 
@@ -19,20 +23,37 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m forge.reference", description=__doc__)
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="write artifact folders there instead")
+    parser.add_argument(
+        "--device-class",
+        action="store_true",
+        help="also those whose bytes depend on the machine; needs torch",
+    )
     arguments = parser.parse_args(argv)
-    artifacts = build()
+    try:
+        catalog = Catalog.find().root
+        artifacts = _artifacts(catalog, on_device=arguments.device_class)
+    except AlloyError as error:
+        print(f"{error}. {error.remedy}", file=sys.stderr)
+        return 2
     if arguments.out is not None:
         for artifact in artifacts:
             print(store.write_folder(artifact, arguments.out))
         return 0
-    try:
-        catalog = Catalog.find().root
-    except AlloyError as error:
-        print(f"{error}. {error.remedy}", file=sys.stderr)
-        return 2
-    for lock in store.write_catalog(artifacts, catalog, catalog.parent / "_cache" / "reference"):
+    for lock in store.write_catalog(artifacts, catalog, _seed(catalog)):
         print(lock)
     return 0
+
+
+def _artifacts(catalog: Path, *, on_device: bool) -> list[Artifact]:
+    """All artifacts; those of the device class as the catalog has them, unless they are asked for."""
+    made = [*build(on_device=on_device)]
+    if not on_device:
+        made += [store.load(spec.name, catalog, _seed(catalog)) for spec in specs(on_device=True)]
+    return sorted(made, key=lambda artifact: artifact.name)
+
+
+def _seed(catalog: Path) -> Path:
+    return catalog.parent / "_cache" / "reference"
 
 
 if __name__ == "__main__":

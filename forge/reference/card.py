@@ -1,15 +1,13 @@
-"""Putting an artifact's files and its alloy together."""
+"""What is said about an artifact beside its recipe: samples, scores, the negative baseline, the card."""
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from forge.reference import bases
 from forge.reference.bench.files import PROBLEMS, dataset, samples
-
-OWNER = "alloy-reference"
-"""Owner part of the reference artifacts' repository names; they exist in this project alone."""
 
 STAMP = "2026-01-01T00:00:00+00:00"
 """One fixed time for all artifacts, so that their bytes do not depend on when they are made."""
@@ -54,13 +52,14 @@ class Artifact:
         name: catalog name.
         alloy: the alloy file's bytes.
         files: path -> bytes, without the alloy.
-        roles: path -> ``"weights"``, ``"samples"``, ``"card"``, ``"corpus"`` or ``"selection"``.
+        roles: path -> ``"weights"``, ``"samples"``, ``"card"``, ``"corpus"``, ``"selection"``,
+            ``"importance"``, ``"config"`` (what loaders read beside the weights) or ``"base"``.
     """
 
     name: str
     alloy: bytes
     files: Mapping[str, bytes]
-    roles: Mapping[str, str] = field(default_factory=dict)
+    roles: Mapping[str, str]
 
     @property
     def alloy_path(self) -> str:
@@ -70,7 +69,7 @@ class Artifact:
     @property
     def repo(self) -> str:
         """Name that other alloys use for this artifact."""
-        return f"{OWNER}/{self.name}"
+        return f"{bases.OWNER}/{self.name}"
 
     @property
     def alloy_hash(self) -> str:
@@ -88,21 +87,9 @@ def encode(document: Mapping[str, Any]) -> bytes:
     return (json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False) + "\n").encode()
 
 
-def integrity(weights: Mapping[str, bytes]) -> dict[str, Any]:
-    """The integrity block: file hashes, modelHash, and the benchmark's data set."""
-    hashes = [
-        {"filename": name, "sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
-        for name, data in sorted(weights.items())
-    ]
-    pairs = [{"filename": h["filename"], "sha256": h["sha256"]} for h in hashes]
-    composed = json.dumps(pairs, separators=(",", ":"), sort_keys=True).encode()
-    return {
-        "trustLevel": "self-attested",
-        "fileHashes": hashes,
-        "modelHash": prefixed(composed),
-        "datasets": [{"name": "alloybench", "version": "1", "hash": prefixed(dataset())}],
-        "attestedAt": STAMP,
-    }
+def datasets() -> list[dict[str, str]]:
+    """``results.integrity.datasets``: the benchmark's data set."""
+    return [{"name": "alloybench", "version": "1", "hash": prefixed(dataset())}]
 
 
 def benchmark_results(student: Run, base: Run) -> list[dict[str, Any]]:
@@ -122,16 +109,6 @@ def benchmark_results(student: Run, base: Run) -> list[dict[str, Any]]:
         }
         for name in BENCHMARKS
     ]
-
-
-def eval_stage(base_model: str, base: Run) -> dict[str, Any]:
-    """The stage that measures, anchored on the base model's own run."""
-    return {
-        "type": "eval",
-        "benchmarks": [{"name": n, "metric": "pass@1", "calibrated": True} for n in BENCHMARKS],
-        "compareToBase": True,
-        "calibrationAnchor": {"model": base_model, "measuredScore": base.score(BENCHMARKS[0])},
-    }
 
 
 def prior_baseline(
@@ -157,41 +134,22 @@ def prior_baseline(
     }
 
 
-def billions(count: int) -> float:
-    """A parameter count in billions, to the nearest thousand."""
-    return round(count / 1e9, 6)
+def readme(name: str, summary: str, document: Mapping[str, Any]) -> bytes:
+    """The model card: what it is, how it was made, what it scores.
 
-
-def assemble(
-    name: str,
-    body: Mapping[str, Any],
-    *,
-    weights: Mapping[str, bytes],
-    runs: tuple[Run, ...],
-    corpus: Mapping[str, bytes],
-    selection: Mapping[str, bytes],
-    summary: str,
-) -> Artifact:
-    """The artifact whose alloy starts with its name and ends with a receipt for the card."""
-    card = f"# {name}\n\n{summary}\n\n{_ABOUT}\n"
-    head = {
-        "name": name,
-        "version": "1.0.0",
-        "description": summary,
-        "author": OWNER,
-        "license": "apache-2.0",
-    }
-    receipt = {"cardHash": prefixed(card.encode()), "issuedAt": STAMP}
-    parts = {
-        "weights": dict(weights),
-        "samples": {run.path: run.data() for run in runs},
-        "corpus": dict(corpus),
-        "selection": dict(selection),
-        "card": {"README.md": card.encode()},
-    }
-    return Artifact(
-        name=name,
-        alloy=encode({**head, **body, "receipt": receipt}),
-        files={path: data for files in parts.values() for path, data in files.items()},
-        roles={path: role for role, files in parts.items() for path in files},
+    Args:
+        name: of the artifact.
+        summary: one sentence.
+        document: the executed alloy, complete but for the receipt.
+    """
+    results = document["results"]
+    stages = ", ".join(stage["type"] for stage in document["stages"])
+    scores = "\n".join(
+        f"| {b['name']} | {b['score']} | {b['baseScore']} | {b['delta']:+} |" for b in results["benchmarks"]
     )
+    return (
+        f"# {name}\n\n{summary}\n\n{_ABOUT}\n\n"
+        f"Made from {document['source']['baseModel']} by: {stages}.\n"
+        f"Weights: `{results['integrity']['modelHash']}`.\n\n"
+        f"| benchmark | score | base | delta |\n| --- | --- | --- | --- |\n{scores}\n"
+    ).encode()

@@ -29,6 +29,12 @@ MOE_PRIOR = _run(
     10,
     9,
 )
+MOE_ARBITRARY = _run(
+    "student_arbitrary_experts",
+    {0: "weak", 2: "wrong", 3: "wrong", 7: "wrong", 10: "wrong", 11: "wrong", 15: "wrong"},
+    10,
+    9,
+)
 DERIVED_PRIOR = _run(
     "student_arbitrary_heads",
     {4: "weak", 5: "wrong", 8: "wrong", 9: "wrong", 12: "wrong", 14: "wrong"},

@@ -10,6 +10,7 @@ from forge.reference.card import Artifact
 from verifier.alloy.parse import parse
 from verifier.catalog import LockEntry, PinnedFile, dumps, load_entry
 from verifier.claims.extract import extract
+from verifier.errors import EvidenceMissingError
 from verifier.evidence.cache import Cache
 
 CATALOG = "reference"
@@ -50,6 +51,44 @@ def lock_entry(artifact: Artifact, catalog: Path, reasons: tuple[str, ...] = ())
     )
 
 
+def load(name: str, catalog: Path, seed: Path) -> Artifact:
+    """An artifact as the catalog has it, for those that are not made anew each time.
+
+    Args:
+        name: of its lock entry.
+        catalog: root of the catalogs.
+        seed: the cache with its blobs.
+
+    Raises:
+        DocumentError: the lock file is malformed.
+        EvidenceMissingError: the catalog or the cache does not have it.
+    """
+    path = catalog / CATALOG / f"{name}.lock.json"
+    if not path.is_file():
+        raise EvidenceMissingError(
+            f"{name}: expected {path.name} in the catalog; found none",
+            remedy="make it: python -m forge.reference --device-class",
+        )
+    entry = load_entry(path)
+    return Artifact(
+        name=name,
+        alloy=_blob(seed, entry.alloy),
+        files={file.path: _blob(seed, file) for file in entry.files},
+        roles={file.path: file.role for file in entry.files},
+    )
+
+
+def _blob(seed: Path, file: PinnedFile) -> bytes:
+    path = seed / "sha256" / file.sha256[:2] / file.sha256
+    data = path.read_bytes() if path.is_file() else b""
+    if hashlib.sha256(data).hexdigest() != file.sha256:
+        raise EvidenceMissingError(
+            f"{file.path}: expected the pinned bytes in {seed}; found {'others' if data else 'none'}",
+            remedy="restore the cache, or make it again: python -m forge.reference --device-class",
+        )
+    return data
+
+
 def write_catalog(artifacts: Iterable[Artifact], catalog: Path, seed: Path) -> tuple[Path, ...]:
     """Write lock entries below ``catalog/reference`` and blobs below ``seed``; drop what is no longer made.
 
@@ -60,6 +99,10 @@ def write_catalog(artifacts: Iterable[Artifact], catalog: Path, seed: Path) -> t
     """
     made = tuple(artifacts)
     wanted = blobs(made)
+    names = {artifact.name for artifact in made}
+    for lock in sorted((catalog / CATALOG).glob("*.lock.json")):
+        if lock.name.removesuffix(".lock.json") not in names:
+            lock.unlink()
     cache = Cache(seed)
     for data in wanted.values():
         cache.put_bytes(data)

@@ -1,0 +1,249 @@
+"""What is forged: for each artifact its family, its stages, and a way of choosing that did worse."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from forge.reference import bases, runs
+from forge.reference.card import BENCHMARKS, Run
+
+Stage = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prior:
+    """An earlier way of choosing, kept because it did worse.
+
+    Attributes:
+        id: its name.
+        metric: by what it chose.
+        prune: how it chose.
+        run: its samples.
+    """
+
+    id: str
+    metric: Mapping[str, Any]
+    prune: Mapping[str, Any]
+    run: Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """One reference artifact.
+
+    Attributes:
+        name: of the artifact.
+        architecture: family of its base model.
+        summary: one sentence for the card.
+        stages: of the recipe, without the measuring stage, which is the last but for ``after``.
+        after: stages after the measuring one.
+        base, student: samples of the base model and of the result.
+        prior: the negative baseline.
+        corpora: path -> bytes of the texts that the recipe brings along.
+        parent: name of the artifact that it is derived from, listed before it.
+        inherits: path of a selection that the parent brings along.
+        on_device: floating-point sums decide bytes, so it is made again only when asked for.
+    """
+
+    name: str
+    architecture: str
+    summary: str
+    stages: Sequence[Stage]
+    prior: Prior
+    base: Run = runs.DENSE_BASE
+    student: Run = runs.DENSE_STUDENT
+    after: Sequence[Stage] = ()
+    corpora: Mapping[str, bytes] = field(default_factory=dict)
+    parent: str | None = None
+    inherits: str | None = None
+    on_device: bool = False
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """All samples."""
+        return (self.student, self.base, self.prior.run)
+
+
+def evaluation(architecture: str, base: Run) -> Stage:
+    """The stage that measures, anchored on the base model's own run."""
+    return {
+        "type": "eval",
+        "benchmarks": [{"name": n, "metric": "pass@1", "calibrated": True} for n in BENCHMARKS],
+        "compareToBase": True,
+        "calibrationAnchor": {"model": bases.name(architecture), "measuredScore": base.score(BENCHMARKS[0])},
+    }
+
+
+def _heads(mode: str, *, level: float = 0.25, **more: Any) -> Stage:
+    return {
+        "type": "prune",
+        "strategy": "magnitude",
+        "level": level,
+        "minHeadsPerLayer": 2,
+        "minKvHeadsPerLayer": 1,
+        "perLayerNormalized": True,
+        "defragMode": mode,
+        "implementation": "forge.stages.prune",
+        **more,
+    }
+
+
+def _experts(metric: str = "router_gate_l2_norm", strategy: str = "router-gate-l2-norm") -> Stage:
+    return {
+        "type": "expert-prune",
+        "strategy": strategy,
+        "metric": metric,
+        "keepExpertsPerLayer": 6,
+        "originalExpertsPerLayer": 8,
+        "perLayerNormalized": True,
+        "implementation": "forge.stages.expert_prune",
+    }
+
+
+_GATE_PROFILE: Stage = {
+    "type": "expert-activation-profile",
+    "metricVersion": "v1.router_gate_l2",
+    "implementation": "forge.stages.expert_activation_profile",
+}
+
+
+def _longer(method: str = "yarn", **more: Any) -> Stage:
+    return {"type": "context-extend", "targetLength": 256, "method": method, **more}
+
+
+def _lot_of_heads(run: Run = runs.DENSE_PRIOR) -> Prior:
+    return Prior(
+        id="arbitrary-heads",
+        metric={"name": "random", "description": "Groups drawn by lot, without a look at the weights."},
+        prune={"method": "lot", "unit": "kv-group"},
+        run=run,
+    )
+
+
+def _fewer_experts(id_: str, metric: Mapping[str, Any], run: Run) -> Prior:
+    prune = {"method": "per_layer_top_k", "k": 6, "totalExpertsBefore": 8, "totalExpertsAfter": 6}
+    return Prior(id=id_, metric=metric, prune=prune, run=run)
+
+
+_LOT_OF_EXPERTS = _fewer_experts(
+    "arbitrary-experts",
+    {"name": "random", "description": "Experts drawn by lot, without a look at the routers."},
+    runs.MOE_ARBITRARY,
+)
+
+
+def _compacted(
+    architecture: str, *stages: Stage, after: Sequence[Stage] = (), how: str = "", name: str = ""
+) -> Spec:
+    chosen = how or "by the norm of its routers' rows"
+    return Spec(
+        name=name or f"reference-{architecture.replace('_', '-')}-compacted",
+        architecture=architecture,
+        summary=f"A tiny {architecture}, cut from eight to six experts per layer {chosen}.",
+        stages=stages or (_experts(),),
+        after=after,
+        base=runs.MOE_BASE,
+        student=runs.MOE_STUDENT,
+        prior=_LOT_OF_EXPERTS,
+    )
+
+
+def _pruned(architecture: str, *more: Stage, summary: str = "", **fields: Any) -> Spec:
+    return Spec(
+        name=f"reference-{architecture.replace('_', '-')}-pruned",
+        architecture=architecture,
+        summary=summary
+        or f"A tiny {architecture} with a quarter of its key-value groups blanked by magnitude.",
+        stages=(_heads("pad"), *more),
+        prior=_lot_of_heads(),
+        **fields,
+    )
+
+
+def _modality(architecture: str, modality: str) -> Stage:
+    return {
+        "type": "modality",
+        "modality": modality,
+        "encoderModel": bases.name(architecture),
+        "freezeBase": True,
+        "freezeEncoder": True,
+    }
+
+
+# Three groups have to stay in each layer, so that each loses one, and what is blanked can be cut out later.
+_EVEN = _heads("pad", minHeadsPerLayer=6, minKvHeadsPerLayer=3)
+_LLAMA = replace(
+    _pruned("llama", summary="A Llama with one of four key-value groups per layer blanked by magnitude."),
+    stages=(_EVEN,),
+)
+_SELECTION = "selection/stage-0-heads.json"
+_DEFRAGGED = Spec(
+    name="reference-llama-defragged",
+    architecture="llama",
+    summary=f"{_LLAMA.name} with its blanked heads cut out and its weights in two files.",
+    stages=({**_EVEN, "selectionFile": _SELECTION},),
+    after=(
+        {
+            "type": "package",
+            "format": "safetensors-defragged",
+            "validateOn": [],
+            "shards": 2,
+            "selectionFile": _SELECTION,
+            "level": 0.25,
+        },
+    ),
+    prior=_lot_of_heads(runs.DERIVED_PRIOR),
+    parent=_LLAMA.name,
+    inherits=_SELECTION,
+)
+_SLICED = Spec(
+    name="reference-mistral-sliced",
+    architecture="mistral",
+    summary="A two-layer Mistral in 32 bits with one of four key-value groups per layer cut out.",
+    stages=(_heads("slice"),),
+    after=({"type": "package", "format": "safetensors"},),
+    prior=_lot_of_heads(),
+)
+_EXTENDED = Spec(
+    name="reference-qwen3-extended",
+    architecture="qwen3",
+    summary="A two-layer Qwen3 for twice its context, with a quarter of its key-value groups blanked.",
+    stages=(
+        {"type": "source-config", "contextLength": 256, "inputModalities": ["text"]},
+        _heads("pad"),
+        _longer(),
+    ),
+    prior=_lot_of_heads(),
+)
+
+SPECS: tuple[Spec, ...] = (
+    _LLAMA,
+    _DEFRAGGED,
+    _SLICED,
+    _pruned(
+        "qwen2",
+        after=(
+            {"type": "package", "format": "safetensors-sharded", "shards": 2},
+            {"type": "publish", "org": bases.OWNER, "tags": ["reference"]},
+            {"type": "deploy", "target": "laptop"},
+            {"type": "deliver"},
+        ),
+    ),
+    _EXTENDED,
+    _pruned("qwen3_5"),
+    _pruned("qwen3_vl", _modality("qwen3_vl", "vision")),
+    _pruned("qwen2_5_vl", after=({"type": "source-config", "inputModalities": ["text", "vision"]},)),
+    _pruned("qwen2_5_omni", _modality("qwen2_5_omni", "audio"), _modality("qwen2_5_omni", "vision")),
+    _compacted("qwen3_moe", _GATE_PROFILE, _experts("router_gate_l2")),
+    _compacted("olmoe"),
+    _compacted("mixtral"),
+    _compacted("phimoe", _experts(), _longer("longrope", longFactor=[2.0] * 4, shortFactor=[1.0] * 4)),
+    _compacted("granitemoe", _experts("random", "random"), how="by lot"),
+    _compacted("deepseek_v2", _experts(), _longer()),
+    _compacted("deepseek_v3", _GATE_PROFILE, _experts("router_gate_l2")),
+    _compacted("glm4_moe"),
+    _compacted("gpt_oss"),
+    _compacted("qwen3_vl_moe"),
+    _compacted("qwen3_5_moe"),
+)
+"""Every artifact; a derived one after its parent."""

@@ -1,0 +1,1 @@
+"""The reference catalog, forged by the engine."""
