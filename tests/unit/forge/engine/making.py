@@ -2,11 +2,11 @@
 
 import hashlib
 import json
+import random
 from pathlib import Path
 
 from forge.engine import ForgeOptions, forge
-from forge.tensors.safetensors import serialise
-from tests.unit.forge import geometry as models
+from forge.tensors.safetensors import Tensor, serialise
 
 STAMP = "2026-01-01T00:00:00+00:00"
 
@@ -22,54 +22,102 @@ EXPERTS = {
 }
 
 
+LAYERS, HIDDEN, HEADS_PER_LAYER, GROUPS, HEAD, INNER, VOCABULARY = 2, 32, 8, 4, 4, 64, 128
+EXPERTS_PER_LAYER, EXPERT_INNER = 8, 16
+
+_CONFIG = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": HIDDEN,
+    "num_attention_heads": HEADS_PER_LAYER,
+    "num_key_value_heads": GROUPS,
+    "head_dim": HEAD,
+    "num_hidden_layers": LAYERS,
+    "intermediate_size": INNER,
+    "max_position_embeddings": 64,
+    "rms_norm_eps": 1e-6,
+    "rope_theta": 10000.0,
+    "rope_scaling": None,
+    "tie_word_embeddings": False,
+    "torch_dtype": "bfloat16",
+}
+
+
 def dense_base(folder: Path) -> Path:
     """A complete Llama folder: 64 tokens of context, 8 heads in 4 groups, 2 layers."""
-    g = models.DENSE
-    config = {
-        "architectures": ["LlamaForCausalLM"],
-        "model_type": "llama",
-        "vocab_size": g.vocab,
-        "hidden_size": g.hidden,
-        "intermediate_size": g.inner,
-        "num_hidden_layers": g.layers,
-        "num_attention_heads": g.heads,
-        "num_key_value_heads": g.kv_heads,
-        "head_dim": g.head_dim,
-        "max_position_embeddings": 64,
-        "rms_norm_eps": 1e-6,
-        "rope_theta": 10000.0,
-        "rope_scaling": None,
-        "tie_word_embeddings": False,
-        "torch_dtype": "bfloat16",
-    }
-    return _folder(folder, config, models.dense_model(g))
+    return _folder(
+        folder, {"architectures": ["LlamaForCausalLM"], "model_type": "llama", **_CONFIG}, dense_tensors()
+    )
 
 
 def moe_base(folder: Path) -> Path:
     """A complete Qwen3-MoE folder: 8 experts in each of 3 layers."""
-    g = models.MOE
     config = {
         "architectures": ["Qwen3MoeForCausalLM"],
         "model_type": "qwen3_moe",
-        "vocab_size": g.vocab,
-        "hidden_size": g.hidden,
-        "intermediate_size": g.inner,
-        "moe_intermediate_size": g.inner,
-        "num_hidden_layers": g.layers,
-        "num_attention_heads": g.heads,
-        "num_key_value_heads": g.kv_heads,
-        "head_dim": g.head_dim,
-        "num_experts": g.experts,
-        "num_experts_per_tok": g.active,
+        **_CONFIG,
+        "num_hidden_layers": 3,
+        "moe_intermediate_size": EXPERT_INNER,
+        "num_experts": EXPERTS_PER_LAYER,
+        "num_experts_per_tok": 2,
         "decoder_sparse_step": 1,
         "norm_topk_prob": True,
-        "max_position_embeddings": 64,
-        "rms_norm_eps": 1e-6,
-        "rope_theta": 10000.0,
-        "tie_word_embeddings": False,
-        "torch_dtype": "bfloat16",
     }
-    return _folder(folder, config, models.moe_model(g))
+    return _folder(folder, config, moe_tensors())
+
+
+def tensor(name: str, shape: tuple[int, ...]) -> Tensor:
+    """Small bfloat16 numbers that depend on the name alone: 1/128 to 1/64, either sign."""
+    count = 1
+    for n in shape:
+        count *= n
+    words = random.Random(name).choices(range(0x3C00, 0x3C80), k=count)
+    signs = random.Random(name + "/signs").choices((0, 0x8000), k=count)
+    data = b"".join((w | s).to_bytes(2, "little") for w, s in zip(words, signs, strict=True))
+    return Tensor(name=name, dtype="BF16", shape=shape, data=data)
+
+
+def ones(name: str, size: int) -> Tensor:
+    return Tensor(name=name, dtype="BF16", shape=(size,), data=b"\x80\x3f" * size)
+
+
+def dense_tensors() -> list[Tensor]:
+    found = _outside()
+    for layer in range(LAYERS):
+        found += [*_attention(layer), *_gated(f"model.layers.{layer}.mlp", INNER)]
+    return found
+
+
+def moe_tensors() -> list[Tensor]:
+    found = _outside()
+    for layer in range(3):
+        prefix = f"model.layers.{layer}"
+        found += [ones(f"{prefix}.self_attn.{n}_norm.weight", HEAD) for n in "qk"]
+        found += [*_attention(layer), tensor(f"{prefix}.mlp.gate.weight", (EXPERTS_PER_LAYER, HIDDEN))]
+        for expert in range(EXPERTS_PER_LAYER):
+            found += _gated(f"{prefix}.mlp.experts.{expert}", EXPERT_INNER)
+    return found
+
+
+def _outside() -> list[Tensor]:
+    tables = [tensor(name, (VOCABULARY, HIDDEN)) for name in ("model.embed_tokens.weight", "lm_head.weight")]
+    return [*tables, ones("model.norm.weight", HIDDEN)]
+
+
+def _attention(layer: int) -> list[Tensor]:
+    prefix, queries = f"model.layers.{layer}", HEADS_PER_LAYER * HEAD
+    return [
+        tensor(f"{prefix}.self_attn.q_proj.weight", (queries, HIDDEN)),
+        tensor(f"{prefix}.self_attn.k_proj.weight", (GROUPS * HEAD, HIDDEN)),
+        tensor(f"{prefix}.self_attn.v_proj.weight", (GROUPS * HEAD, HIDDEN)),
+        tensor(f"{prefix}.self_attn.o_proj.weight", (HIDDEN, queries)),
+        ones(f"{prefix}.input_layernorm.weight", HIDDEN),
+        ones(f"{prefix}.post_attention_layernorm.weight", HIDDEN),
+    ]
+
+
+def _gated(prefix: str, inner: int) -> list[Tensor]:
+    shapes = {"gate": (inner, HIDDEN), "up": (inner, HIDDEN), "down": (HIDDEN, inner)}
+    return [tensor(f"{prefix}.{name}_proj.weight", shape) for name, shape in shapes.items()]
 
 
 def _folder(folder: Path, config, tensors) -> Path:

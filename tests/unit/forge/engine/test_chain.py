@@ -14,10 +14,12 @@ from forge import loadcheck
 from forge.engine import ForgeOptions, forge
 from forge.families import registry
 from forge.stages import bodies
-from tests.unit.forge import geometry as models
 from tests.unit.forge.engine.making import (
     EXPERTS,
+    GROUPS,
+    HEAD,
     HEADS,
+    HEADS_PER_LAYER,
     SHARDS,
     STAMP,
     YARN,
@@ -78,7 +80,6 @@ def test_result_holds_weights_alloy_side_files_and_report(made):
 
 def test_weights_are_the_bases_own_with_heads_blanked(made):
     folder, result = made
-    g = models.DENSE
     before, after = tensors(folder / "base"), tensors(result.out)
     assert before.keys() == after.keys()
     selection = json.loads(next((result.out / "selection").iterdir()).read_text())["removed"]
@@ -87,8 +88,8 @@ def test_weights_are_the_bases_own_with_heads_blanked(made):
         expected = old.copy()
         for layer, groups in selection.items():
             for group in groups:
-                rows = slice(group * g.head_dim, (group + 1) * g.head_dim)
-                span = g.heads // g.kv_heads * g.head_dim
+                rows = slice(group * HEAD, (group + 1) * HEAD)
+                span = HEADS_PER_LAYER // GROUPS * HEAD
                 queries = slice(group * span, (group + 1) * span)
                 if name in {f"model.layers.{layer}.self_attn.{p}_proj.weight" for p in "kv"}:
                     expected[rows] = 0

@@ -1,4 +1,4 @@
-"""context-extend against transformers in every family: the rotary embedding that it builds is the scaled one."""
+"""context-extend against transformers in every family: the rotary embedding it builds is the scaled one."""
 
 import json
 
@@ -83,6 +83,7 @@ def test_longrope_takes_its_factors_from_the_recipe(tmp_path):
     assert after["long_factor"] == factors["longFactor"] and after["short_factor"] == factors["shortFactor"]
     assert (after["long_mscale"], after["short_mscale"]) == (1.25, 1.0)
     assert after["original_max_position_embeddings"] == 256
-    for wrong in ({}, {**factors, "longFactor": [1.0]}, {**factors, "shortFactor": [0, 1, 1, 1]}):
+    refused = ({}, {**factors, "longFactor": [1.0]}, {**factors, "shortFactor": [0, 1, 1, 1]})
+    for i, wrong in enumerate(refused):
         with pytest.raises(Exception, match="4 numbers above 0"):
-            extend(tmp_path, "phimoe", {**stage, **wrong}, out="refused")
+            extend(tmp_path, "phimoe", {**stage, **wrong}, out=f"refused-{i}")

@@ -6,10 +6,17 @@ import pytest
 
 from forge import loadcheck
 from forge.loadcheck import LoadCheckError
-from forge.reference.weights import tensor
 from forge.tensors.safetensors import Tensor, serialise
-from tests.unit.forge import geometry as models
-from tests.unit.forge.engine.making import HEADS, dense_base, executed, moe_base, recipe, run
+from tests.unit.forge.engine.making import (
+    HEADS,
+    dense_base,
+    dense_tensors,
+    executed,
+    moe_base,
+    recipe,
+    run,
+    tensor,
+)
 
 torch = pytest.importorskip("torch", reason="needs the extra [forge]")
 pytest.importorskip("transformers", reason="needs the extra [forge]")
@@ -23,7 +30,7 @@ def base(tmp_path):
 def changed(folder, change):
     """A copy of the base whose tensors ``change`` has been applied to."""
     dense_base(folder)
-    found = change({t.name: t for t in models.dense_model(models.DENSE)})
+    found = change({t.name: t for t in dense_tensors()})
     (folder / "model.safetensors").write_bytes(serialise(found.values(), {"format": "pt"}))
     return folder
 
@@ -49,20 +56,20 @@ def test_missing_tensor_is_not_made_up_at_random(tmp_path, base):
 
 def test_left_over_tensor_is_found(tmp_path, base):
     name = "model.layers.7.self_attn.o_proj.weight"
-    model = changed(tmp_path / "m", lambda t: {**t, name: tensor("x", name, (32, 32))})
+    model = changed(tmp_path / "m", lambda t: {**t, name: tensor(name, (32, 32))})
     with pytest.raises(LoadCheckError, match=r"layers\.7\.self_attn"):
         check(model, base)
 
 
 def test_tensor_that_the_base_has_too_may_be_left_over(tmp_path):
     name = "model.layers.7.self_attn.o_proj.weight"
-    model = changed(tmp_path / "m", lambda t: {**t, name: tensor("x", name, (32, 32))})
+    model = changed(tmp_path / "m", lambda t: {**t, name: tensor(name, (32, 32))})
     assert check(model, model)["result"] == "passed"
 
 
 def test_wrong_shape_is_found(tmp_path, base):
     name = "model.layers.0.self_attn.k_proj.weight"
-    model = changed(tmp_path / "m", lambda t: {**t, name: tensor("x", name, (8, 32))})
+    model = changed(tmp_path / "m", lambda t: {**t, name: tensor(name, (8, 32))})
     with pytest.raises(LoadCheckError, match=r"shapes that the configuration gives.*k_proj"):
         check(model, base)
 
