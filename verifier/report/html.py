@@ -51,7 +51,8 @@ def _json(item: JSON) -> str:
 def _overview(report: Report) -> str:
     rows = "".join(
         f'<tr><th scope="row"><a href="#artifact-{number}">{_text(a.name, 120)}</a></th>'
-        f"<td><code>{_text(a.alloy_hash or 'not at hand')}</code></td>{_counts(a.counts())}"
+        f'<td><code class="short">{_text(a.alloy_hash or "not at hand")}</code></td>'
+        f"{_counts(a.counts())}"
         f"<td>{_bar(a.counts())}</td></tr>\n"
         for number, a in enumerate(report.artifacts)
     )

@@ -12,12 +12,13 @@ table { border-collapse: collapse; width: 100%; margin: 1rem 0; }
 caption { text-align: left; font-weight: 600; }
 th, td { border: 1px solid var(--line); padding: .3rem .6rem; text-align: left; vertical-align: top;
   overflow-wrap: anywhere; }
-thead th { background: var(--soft); position: sticky; top: 0; }
+thead th { background: var(--soft); position: sticky; top: 0; overflow-wrap: normal; white-space: nowrap; }
 a { color: inherit; }
 code { font: 13px/1.4 ui-monospace, monospace; }
+.short { white-space: nowrap; }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
 .bar { display: flex; height: 1rem; min-width: 8rem; border-radius: 4px; overflow: hidden; }
-.badge { color: #fff; border-radius: 4px; padding: 0 .4rem; font-size: 12px; }
+.badge { color: #fff; border-radius: 4px; padding: 0 .4rem; font-size: 12px; white-space: nowrap; }
 .v-VERIFIED { background: var(--VERIFIED); } .v-REFUTED { background: var(--REFUTED); }
 .v-UNVERIFIABLE { background: var(--UNVERIFIABLE); } .v-NOT_CHECKED { background: var(--NOT_CHECKED); }
 .v-ERROR { background: var(--ERROR); }
