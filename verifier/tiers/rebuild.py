@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from verifier.alloy.parse import get
-from verifier.errors import EvidenceMissingError
+from verifier.errors import EvidenceMismatchError, EvidenceMissingError
 from verifier.evidence.paths import check_relative
 from verifier.tiers.context import BASE_FOLDER, Context
 from verifier.verdicts import JSON
@@ -88,7 +88,7 @@ def rebuild(ctx: Context, files: list[str], scratch: Path) -> Rebuilt:
         EvidenceMismatchError: a file is not the one that the recipe means.
         AlloyError: the forge refuses for another reason.
     """
-    from forge import engine, recipe, replay
+    from forge import engine, recipe
     from forge.stages.base import Determinism
 
     path = _lay_out(ctx, files, scratch / "recipe")
@@ -96,23 +96,38 @@ def rebuild(ctx: Context, files: list[str], scratch: Path) -> Rebuilt:
     recipe.check_executable(made)
     recipe.side_files(made)
     base, origin = _base(ctx, made, scratch / BASE_FOLDER)
-    recorded = get(ctx.alloy.document, f"{EXECUTION}/environment")
-    out, seed, device = scratch / "out", _seed(ctx), _device(recorded)
-    if engine.determinism(ctx.alloy) is Determinism.BYTES:
-        more: dict[str, Any] = {"on_progress": ctx.on_progress} if ctx.on_progress else {}
-        alloy = replay.here(path, out, base, seed=seed, device="cpu", **more)
-    else:
-        tell(ctx, 0)
-        settings = recorded if isinstance(recorded, Mapping) else {}
-        alloy = replay.apart(path, out, base, seed=seed, device=device, recorded=settings)
-        tell(ctx, 1)
+    exact = engine.determinism(ctx.alloy) is Determinism.BYTES
+    out = scratch / "out"
+    try:
+        alloy = _here(ctx, path, out, base) if exact else _apart(ctx, path, out, base)
+    except EvidenceMismatchError as error:
+        if origin is Origin.ARTIFACT:
+            raise
+        raise EvidenceMissingError(
+            f"the base model in {origin.value} is not the recipe's: {error}", remedy=needs(ctx)
+        ) from error
     return Rebuilt(folder=out, document=json.loads(alloy.read_bytes()), origin=origin)
 
 
-def tell(ctx: Context, done: int) -> None:
-    """Say that the recipe is being redone; there is nothing finer to say of another process."""
+def _here(ctx: Context, path: Path, out: Path, base: Path) -> Path:
+    from forge import replay
+
+    more: dict[str, Any] = {"on_progress": ctx.on_progress} if ctx.on_progress else {}
+    return replay.here(path, out, base, seed=_seed(ctx), device="cpu", **more)
+
+
+def _apart(ctx: Context, path: Path, out: Path, base: Path) -> Path:
+    from forge import replay
+
+    recorded = ctx.value(f"{EXECUTION}/environment")
+    settings = recorded if isinstance(recorded, Mapping) else {}
+    what = f"redoing {ctx.alloy.model.name[:_MAX_NAME]}"
     if ctx.on_progress:
-        ctx.on_progress(f"redoing {ctx.alloy.model.name[:_MAX_NAME]}", done, 1)
+        ctx.on_progress(what, 0, 1)  # there is nothing finer to say of another process
+    made = replay.apart(path, out, base, seed=_seed(ctx), device=_device(recorded), recorded=settings)
+    if ctx.on_progress:
+        ctx.on_progress(what, 1, 1)
+    return made
 
 
 def needs(ctx: Context) -> str:

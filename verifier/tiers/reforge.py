@@ -51,7 +51,7 @@ def check_reforge(claim: Claim, ctx: Context) -> Outcome:
                 remedy=error.remedy,
             )
         except EvidenceMismatchError as error:
-            return _other_input(claim, ctx, error)
+            return _other_input(claim, error)
         except EvidenceMissingError:
             raise
         except AlloyError as error:
@@ -69,11 +69,8 @@ def _gap(claim: Claim, ctx: Context, gap: Gap) -> Outcome:
     return replace(outcome, findings=(replace(finding, pointer=gap.pointer, claimed=None), needed))
 
 
-def _other_input(claim: Claim, ctx: Context, error: EvidenceMismatchError) -> Outcome:
-    """A file that the recipe starts from is not the one that it states."""
-    brought = ctx.base is None
-    if not brought:
-        return not_checked(f"the model in --base is not the recipe's: {error}", method="reforge")
+def _other_input(claim: Claim, error: EvidenceMismatchError) -> Outcome:
+    """A file of the artifact that the recipe starts from is not the one that it states."""
     return refuted(
         claim,
         "recipe-file-differs",
