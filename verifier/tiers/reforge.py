@@ -63,7 +63,12 @@ def check_reforge(claim: Claim, ctx: Context) -> Outcome:
 
 def _gap(claim: Claim, ctx: Context, gap: Gap) -> Outcome:
     """Nothing to check it by; what the base would take is said all the same, for whoever has the rest."""
-    outcome = unverifiable(claim, gap.code, f"nobody can redo this recipe: {gap.message}", remedy=gap.remedy)
+    outcome = unverifiable(
+        claim,
+        gap.code,
+        f"the recipe cannot be redone from what is published: {gap.message}",
+        remedy=gap.remedy,
+    )
     (finding,) = outcome.findings
     needed = _note(claim, "base-needed", f"with that, redoing it would take: {needs(ctx)}")
     return replace(outcome, findings=(replace(finding, pointer=gap.pointer, claimed=None), needed))
