@@ -1,0 +1,1 @@
+"""Real runs, documented: each a recipe with everything that it takes."""
