@@ -84,15 +84,11 @@ def _torch(device: str) -> dict[str, JSON]:
     import torch
 
     return {
-        "deterministicAlgorithms": torch.are_deterministic_algorithms_enabled(),
         "threads": torch.get_num_threads(),
         "cpuCapability": torch.backends.cpu.get_cpu_capability(),
         "mkldnn": bool(torch.backends.mkldnn.enabled),
         "float32MatmulPrecision": torch.get_float32_matmul_precision(),
         "cuda": torch.version.cuda,
-        "cudnnDeterministic": bool(torch.backends.cudnn.deterministic),
-        "cudnnBenchmark": bool(torch.backends.cudnn.benchmark),
-        "allowTf32": bool(torch.backends.cuda.matmul.allow_tf32),
     }
 
 

@@ -142,11 +142,14 @@ def _run_stage(
 
 
 def _decisive(result: StageResult, options: ForgeOptions) -> dict[str, JSON]:
-    """The settings of torch and device, if they decided the stage's bytes."""
+    """The settings of torch and device, if they decided the stage's bytes; with the flags that it set."""
     if result.determinism is Determinism.BYTES:
         return {}
     found = environment.describe(options.device, floats=True)
-    return {name: found[name] for name in ("device", "torch") if name in found}
+    flags = result.record.get("determinism")
+    if isinstance(flags, Mapping):
+        found["determinism"] = dict(flags)
+    return {name: found[name] for name in ("determinism", "device", "torch", "variables") if name in found}
 
 
 def environment_of(entries: tuple[Entry, ...], options: ForgeOptions) -> dict[str, JSON]:
