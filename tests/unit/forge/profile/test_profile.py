@@ -154,7 +154,10 @@ def test_counts_are_those_of_output_router_logits(architecture, folders, tmp_pat
         assert scores[layer] == expected.tolist()
 
 
-@pytest.mark.parametrize("architecture", ["qwen3_moe", "deepseek_v3", "phimoe", "qwen3_5_moe"])
+@pytest.mark.parametrize(
+    "architecture",
+    ["qwen3_moe", "deepseek_v3", "phimoe", pytest.param("qwen3_5_moe", marks=pytest.mark.slow)],
+)
 def test_counts_do_not_depend_on_order_or_batch_size(architecture, folders, tmp_path):
     lines = tiny.texts(9, seed=5)
     results = []

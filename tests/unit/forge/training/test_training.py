@@ -22,6 +22,7 @@ from tests.unit.forge.tiny_models import torch, transformers
 from verifier.errors import EvidenceMismatchError, EvidenceMissingError, GuardError, UsageError
 
 pytest.importorskip("peft", reason="needs the extra [forge]")
+SLOW = pytest.mark.slow
 ROOT = Path(__file__).parents[4]
 BASICS = {"dataset": "train.jsonl", "learningRate": "2e-2", "steps": 4, "batchSize": 3, "sequenceLength": 16}
 
@@ -303,7 +304,15 @@ def test_dead_heads_stay_dead(tmp_path):
     assert merge.as_torch(open_model(revived.out).tensors[f"{p}v_proj.weight"])[kv].any()
 
 
-@pytest.mark.parametrize("architecture", ["qwen3_vl", "qwen3_5", "qwen3_vl_moe", "qwen3_5_moe"])
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        "qwen3_vl",
+        pytest.param("qwen3_5", marks=SLOW),
+        pytest.param("qwen3_vl_moe", marks=SLOW),
+        "qwen3_5_moe",
+    ],
+)
 def test_towers_are_left_alone(tmp_path, architecture):
     from forge.families import guard
 
@@ -323,7 +332,13 @@ def test_towers_are_left_alone(tmp_path, architecture):
 
 
 @pytest.mark.parametrize(
-    "architecture", ["qwen3_moe", "deepseek_v3", "gpt_oss", "granitemoe", "phimoe", "mixtral"]
+    "architecture",
+    [
+        "qwen3_moe",
+        "deepseek_v3",
+        "gpt_oss",
+        *(pytest.param(a, marks=SLOW) for a in ("granitemoe", "phimoe", "mixtral")),
+    ],
 )
 def test_mixtures_of_experts_are_trained_around_their_experts(tmp_path, architecture):
     folder = tiny.save(tmp_path / "m", architecture)
@@ -346,7 +361,7 @@ def test_quantised_training_merges_into_the_original_weights(tmp_path):
     assert delta.abs().max() < 0.05  # an update on the stored weights, not on their 4-bit rounding
 
 
-@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+@pytest.mark.parametrize("precision", ["bf16", pytest.param("fp16", marks=SLOW)])
 def test_other_precisions(tmp_path, precision):
     folder = tiny.save(tmp_path / "m", "llama", dtype=torch.bfloat16)
     ctx = context(
