@@ -13,24 +13,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from forge import environment, executed, planning, recipe, running, source, workdir
-from forge.folders import digest_of, digests_of, files_of, is_weights, place, write_atomically
+from forge import environment, executed, planning, recipe, reporting, running, source, workdir
+from forge.folders import digest_of, files_of, is_weights, place, write_atomically
 from forge.options import ForgeOptions
 from forge.planning import ForgePlan
 from forge.recipe import Recipe, SideFile
+from forge.reporting import REPORT
 from forge.source import Base
 from forge.stages import bodies
 from forge.stages.base import Determinism, FinalContext
 from forge.workdir import Journal, WorkDir
 from verifier.alloy.parse import Alloy, load
 from verifier.errors import DocumentError, UsageError
-from verifier.evidence.hashing import model_hash
 from verifier.verdicts import JSON
 
-REPORT = "forge-report.json"
-_SCHEMA = "alloy-forge-report/1"
-
-__all__ = ["ForgeOptions", "ForgePlan", "ForgeResult", "determinism", "forge", "plan"]
+__all__ = ["REPORT", "ForgeOptions", "ForgePlan", "ForgeResult", "determinism", "forge", "plan"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +152,7 @@ def _finals(made: Recipe, out: Path, options: ForgeOptions) -> None:
         )
         done[f"{stage.index} {stage.stage_type}"] = dict(final(context))
     if done:
-        write_atomically(out / REPORT, _encode({**report, "finals": done}))
+        write_atomically(out / REPORT, reporting.encode({**report, "finals": done}))
 
 
 def _identity(
@@ -214,35 +211,8 @@ def _assemble(
     alloy = out / f"{made.name}.alloy.json"
     write_atomically(alloy, data)
     artifact = sorted({*digests, *side, alloy.name})
-    report = _report(made, base, journal, outcome, options, alloy)
-    write_atomically(out / REPORT, _encode({**report, "artifactFiles": artifact}))
-
-
-def _report(
-    made: Recipe, base: Base, journal: Journal, outcome: executed.Outcome, options: ForgeOptions, alloy: Path
-) -> dict[str, JSON]:
-    """The run's own report: what the alloy says, and what belongs to this machine and this run alone."""
-    return {
-        "schema": _SCHEMA,
-        "recipe": {"name": made.name, "sha256": made.alloy.sha256},
-        "alloy": {"file": alloy.name, **_sha256(alloy)},
-        "base": {"folder": str(base.folder), "repo": base.repo, "revision": base.revision},
-        "modelHash": model_hash(outcome.files),
-        "fileHashes": list(outcome.files),
-        "determinism": executed.determinism_of(journal.entries).value,
-        "replay": options.replay,
-        "seed": options.seed,
-        "environment": outcome.environment,
-        "stages": [running.stage_report(entry) for entry in journal.entries],
-    }
-
-
-def _encode(report: Mapping[str, JSON]) -> bytes:
-    return (json.dumps(report, indent=1, default=str) + "\n").encode()
-
-
-def _sha256(path: Path) -> dict[str, str]:
-    return {"sha256": digests_of(path.parent, [path.name])[path.name]}
+    report = reporting.document(made, base, journal, outcome, options, alloy)
+    write_atomically(out / REPORT, reporting.encode({**report, "artifactFiles": artifact}))
 
 
 def _result(out: Path, alloy: Path, report: Mapping[str, JSON]) -> ForgeResult:

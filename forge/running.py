@@ -86,25 +86,22 @@ def _current(base: Base, work: WorkDir, entries: tuple[Entry, ...]) -> Path:
     return work.model(made[-1]) if made else base.folder
 
 
-def _run_stage(
+def _context(
     recipe: Recipe,
     base: Base,
     work: WorkDir,
     journal: Journal,
     stage: ResolvedStage,
     options: ForgeOptions,
-) -> Entry:
-    begin = time.monotonic()
-    model, out = _current(base, work, journal.entries), work.model(stage.index)
-    keep_finished_shards(out)
-    context = StageContext(
+) -> StageContext:
+    return StageContext(
         index=stage.index,
         method=stage.method,
         parameters=stage.parameters,
         adapter=recipe.adapter,
         source_facts=recipe.source,
-        model=model,
-        out=out,
+        model=_current(base, work, journal.entries),
+        out=work.model(stage.index),
         base=base.folder,
         artifact=work.artifact,
         recipe=recipe.folder,
@@ -114,13 +111,26 @@ def _run_stage(
         on_progress=options.on_progress,
         upload=options.upload,
     )
+
+
+def _run_stage(
+    recipe: Recipe,
+    base: Base,
+    work: WorkDir,
+    journal: Journal,
+    stage: ResolvedStage,
+    options: ForgeOptions,
+) -> Entry:
+    begin = time.monotonic()
+    context = _context(recipe, base, work, journal, stage, options)
+    keep_finished_shards(context.out)
     work.artifact.mkdir(exist_ok=True)
-    watch = guard.build(recipe.adapter, open_model(model))
+    watch = guard.build(recipe.adapter, open_model(context.model))
     result = bodies.get(stage.method)(context)
     written, files = _collect(context, result, _digests(base, journal.entries))
     checked: JSON = None
     if result.model is not None:
-        guard.verify(watch, open_model(out))
+        guard.verify(watch, open_model(context.out))
         checked = _load_check(context, options)
     return Entry(
         index=stage.index,
@@ -243,23 +253,6 @@ def _load_check(context: StageContext, options: ForgeOptions) -> JSON:
     found = loadcheck.check(context.out, device=context.device, reference=context.model, what=what)
     context.on_progress(f"load check after stage {context.index}", 1, 1)
     return found
-
-
-def stage_report(entry: Entry) -> dict[str, JSON]:
-    """What the report says of a stage."""
-    return {
-        "index": entry.index,
-        "type": entry.stage_type,
-        "method": entry.method,
-        "determinism": entry.determinism,
-        "changedModel": entry.model is not None,
-        "loadCheck": entry.load_check,
-        "guard": entry.guard,
-        "files": dict(entry.files),
-        "record": dict(entry.record),
-        "measured": dict(entry.measured),
-        "seconds": entry.seconds,
-    }
 
 
 def count_parameters(model: Path) -> int | None:

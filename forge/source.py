@@ -4,21 +4,18 @@ Hub snapshots lie in the evidence cache under ``models/<owner>--<name>/<commit>`
 checked against the digest that the Hub states for it.
 """
 
-import fnmatch
 import json
 import re
-import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
-from forge.folders import digests_of, files_of, is_weights, write_atomically
+from forge.fetching import MANIFEST, fetch, reference
+from forge.folders import digests_of, files_of, is_weights
 from forge.recipe import Recipe
 from forge.stages.base import Progress, silent
 from forge.stages.rules import as_number
-from forge.tensors.documents import INDEX_FILE, SINGLE_FILE, read_weight_map
+from forge.tensors.documents import INDEX_FILE
 from forge.tensors.model import open_model
 from forge.tensors.sidefiles import is_weights as is_weights_file
 from verifier.errors import DocumentError, EvidenceMismatchError, EvidenceMissingError, UsageError
@@ -26,13 +23,6 @@ from verifier.evidence.hashing import model_hash
 from verifier.evidence.paths import check_relative, check_repo, check_revision, inside
 from verifier.verdicts import JSON
 
-if TYPE_CHECKING:
-    from verifier.evidence.hub import HubClient, RemoteFile
-
-WANTED = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken")
-"""What a model folder consists of; weights in other formats, code and pictures stay where they are."""
-
-_MANIFEST = ".complete.json"
 _REPO = re.compile(r"[^/\\]+/[^/\\]+\Z")
 
 
@@ -135,10 +125,10 @@ def _on_hub(recipe: Recipe, repo: str) -> Location:
     revision = recipe.source.get("revision")
     revision = check_revision(revision) if isinstance(revision, str) else None
     store = default_cache_dir() / "models" / repo.replace("/", "--")
-    reference = store / f"{(revision or 'main').replace('/', '--')}.ref"
-    commit = reference.read_text(encoding="utf-8").strip() if reference.is_file() else revision or "main"
+    known = reference(store, revision)
+    commit = known.read_text(encoding="utf-8").strip() if known.is_file() else revision or "main"
     folder = store / check_revision(commit).replace("/", "--")
-    present = (folder / _MANIFEST).is_file()
+    present = (folder / MANIFEST).is_file()
     return Location(folder=folder, present=present, repo=repo, revision=revision, named_by="source.baseModel")
 
 
@@ -155,7 +145,7 @@ def obtain(recipe: Recipe, location: Location, *, offline: bool, on_progress: Pr
     elif offline:
         raise missing(recipe, location)
     else:
-        base = _fetch(recipe, location, on_progress)
+        base = _fetch(location, on_progress)
     _check_stated(recipe, base)
     return base
 
@@ -184,7 +174,7 @@ def stated_bytes(recipe: Recipe) -> int | None:
 
 def _here(location: Location, on_progress: Progress) -> Base:
     folder = location.folder
-    manifest = folder / _MANIFEST
+    manifest = folder / MANIFEST
     paths = model_files(folder)
     stated = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}
     return Base(
@@ -219,77 +209,9 @@ def model_files(folder: Path) -> tuple[str, ...]:
     return tuple(paths)
 
 
-def _fetch(recipe: Recipe, location: Location, on_progress: Progress) -> Base:
-    from verifier.evidence.hub import HubClient
-
-    repo = str(location.repo)
-    client = HubClient()
-    commit = client.revision(repo, location.revision)
-    listed = {f.path: f for f in client.files(repo, commit) if _wanted(f.path)}
-    folder = location.folder.parent / commit
-    folder.mkdir(parents=True, exist_ok=True)
-    if INDEX_FILE in listed and SINGLE_FILE not in listed:
-        _fetch_file(client, repo, commit, listed[INDEX_FILE], folder, on_progress)
-        weights = set(read_weight_map(folder / INDEX_FILE).values())
-    else:
-        weights = {SINGLE_FILE}
-    files = [f for f in listed.values() if not f.path.endswith(".safetensors") or f.path in weights]
-    if not weights <= set(listed):
-        raise EvidenceMissingError(
-            f"{repo}: expected {SINGLE_FILE} or {INDEX_FILE} and its files; found "
-            f"{', '.join(sorted(p for p in listed if is_weights(p))[:5]) or 'no safetensors'}",
-            remedy="convert the model to safetensors, and name the folder with --base",
-        )
-    _check_space(folder, sum(f.size for f in files if not (folder / f.path).is_file()), repo)
-    for file in files:
-        _fetch_file(client, repo, commit, file, folder, on_progress)
-    write_atomically(folder / _MANIFEST, json.dumps({"repo": repo, "commit": commit}).encode())
-    reference = folder.parent / f"{(location.revision or 'main').replace('/', '--')}.ref"
-    write_atomically(reference, commit.encode())
-    here = Location(folder=folder, present=True, repo=repo, revision=commit, named_by=location.named_by)
-    return _here(here, on_progress)
-
-
-def _wanted(path: str) -> bool:
-    return "/" not in path and any(fnmatch.fnmatch(path, pattern) for pattern in WANTED)
-
-
-def _fetch_file(
-    client: "HubClient", repo: str, commit: str, file: "RemoteFile", folder: Path, on_progress: Progress
-) -> None:
-    target = folder / check_relative(file.path)
-    if target.is_file() and target.stat().st_size == file.size:
-        return  # its digest was checked before it was put there
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder, prefix=".fetch-") as scratch:
-        got = client.download(
-            repo,
-            commit,
-            file.path,
-            Path(scratch),
-            size=file.size,
-            sha256=file.sha256,
-            on_progress=on_progress,
-        )
-        found = digests_of(got.parent, [got.name])[got.name]
-        if file.sha256 is not None and found != file.sha256:
-            raise EvidenceMismatchError(
-                f"{file.path} of {repo}: expected sha256 {file.sha256}; found {found}",
-                expected=file.sha256,
-                found=found,
-                source=repo,
-                remedy="fetch it again; the transfer was damaged, or the file was replaced meanwhile",
-            )
-        got.replace(target)
-
-
-def _check_space(folder: Path, needed: int, repo: str) -> None:
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise EvidenceMissingError(
-            f"{repo}: expected {needed / 1e9:.1f} GB of free disk to fetch it; found {free / 1e9:.1f} GB",
-            remedy="make room, or set ALLOY_CACHE to a larger disk",
-        )
+def _fetch(location: Location, on_progress: Progress) -> Base:
+    folder, commit = fetch(str(location.repo), location.revision, location.folder.parent, on_progress)
+    return _here(replace(location, folder=folder, present=True, revision=commit), on_progress)
 
 
 def _check_stated(recipe: Recipe, base: Base) -> None:

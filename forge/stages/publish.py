@@ -41,6 +41,8 @@ def finish(final: FinalContext) -> Mapping[str, JSON]:
     """
     stage = final.document["stages"][final.index]
     repo = repository(final.document, stage)
+    if LIST in final.files:
+        raise DocumentError(f"side files: expected names that the result does not use; found {LIST!r}")
     files = [
         path for path in final.files if stage.get("includeAlloy", True) or not path.endswith(".alloy.json")
     ]
