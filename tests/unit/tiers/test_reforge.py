@@ -337,3 +337,26 @@ def test_flip_changes_one_bit(tmp_path):
     (tmp_path / "x").write_bytes(b"\x00\x00")
     flip(tmp_path / "x", 1)
     assert (tmp_path / "x").read_bytes() == b"\x00\x01"
+
+
+def test_a_pinned_artifact_is_redone_from_pinned_files_alone(capsys, experts, tmp_path, monkeypatch):
+    root = tmp_path / "catalog"
+    (root / "reference").mkdir(parents=True)
+    monkeypatch.setenv("ALLOY_CATALOG", str(root))
+    made = tmp_path / "elsewhere" / "tiny-moe"
+    made.parent.mkdir()
+    experts.rename(made)
+    assert run(capsys, "pin", made, "--catalog", "reference", "--offline")[0] == 0
+    (lock,) = (root / "reference").glob("*.lock.json")
+    files = {f["path"]: f["role"] for f in json.loads(lock.read_text())["files"]}
+    assert files["base/model.safetensors"] == files["base/config.json"] == "base"
+    made.rename(tmp_path / "gone")
+    name = lock.name.removesuffix(".lock.json")
+    code, out, _ = run(capsys, "verify", name, "--tier", "2", "--offline", "-v")
+    assert (code, "VERIFIED" in out) == (0, True), out
+    for blob in (Path(os.environ["ALLOY_CACHE"]) / "sha256").rglob("*"):
+        if blob.name == reforged.sha256(tmp_path / "gone" / "base" / "model.safetensors"):
+            blob.chmod(0o600)
+            flip(blob, blob.stat().st_size // 2)
+    code, out, _ = run(capsys, "verify", name, "--tier", "2", "--offline", "-v", "--strict")
+    assert (code, "NOT_CHECKED" in out) == (3, True), out
