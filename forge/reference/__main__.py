@@ -4,6 +4,7 @@ Artifacts in which floating-point sums decide bytes stay as they are, unless ``-
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="also those whose bytes depend on the machine; needs torch",
     )
     arguments = parser.parse_args(argv)
+    if arguments.device_class:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is imported; part of the record
     try:
         catalog = Catalog.find().root
         artifacts = _artifacts(catalog, on_device=arguments.device_class)

@@ -48,7 +48,7 @@ def make(spec: Spec, parent: Artifact | None = None) -> Artifact:
         made = {p: (out.out / p).read_bytes() for p in files_of(out.out) if p not in (*_OWN, out.alloy.name)}
     readme = card.readme(spec.name, spec.summary, document)
     document["receipt"] = {"cardHash": prefixed(readme), "issuedAt": STAMP}
-    made |= {run.path: run.data() for run in spec.runs}
+    made |= {**spec.corpora, **{run.path: run.data() for run in spec.runs}}
     made |= {f"base/{path}": data for path, data in bases.files(spec.architecture).items()}
     made["README.md"] = readme
     return Artifact(
@@ -72,7 +72,7 @@ def role(path: str) -> str:
 
 
 def _write_recipe(spec: Spec, parent: Artifact | None, base: Path, folder: Path) -> Path:
-    stages = [*spec.stages, evaluation(spec.architecture, spec.base), *spec.after]
+    stages = [*spec.stages, evaluation(spec), *spec.after]
     document: dict[str, Any] = {
         "name": spec.name,
         "version": "1.0.0",
@@ -85,7 +85,7 @@ def _write_recipe(spec: Spec, parent: Artifact | None, base: Path, folder: Path)
         "hardware": _HARDWARE,
         "priorMetricBaselines": [_prior(spec)],
     }
-    brought = dict(spec.corpora)
+    brought = {**spec.corpora, **({run.path: run.data() for run in spec.runs} if spec.scored else {})}
     if parent is not None:
         document["derivedFrom"] = {
             "repo": parent.repo,

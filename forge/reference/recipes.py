@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Any
 
-from forge.reference import bases, runs
+from forge.reference import bases, corpora, runs
 from forge.reference.card import BENCHMARKS, Run
 
 Stage = Mapping[str, Any]
@@ -43,6 +44,8 @@ class Spec:
         parent: name of the artifact that it is derived from, listed before it.
         inherits: path of a selection that the parent brings along.
         on_device: floating-point sums decide bytes, so it is made again only when asked for.
+        scored: the engine scores the samples itself; it needs a sandbox, so that it is left out where the
+            result has to be the same on every machine.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Spec:
     parent: str | None = None
     inherits: str | None = None
     on_device: bool = False
+    scored: bool = False
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -64,13 +68,15 @@ class Spec:
         return (self.student, self.base, self.prior.run)
 
 
-def evaluation(architecture: str, base: Run) -> Stage:
+def evaluation(spec: Spec) -> Stage:
     """The stage that measures, anchored on the base model's own run."""
+    samples = {"samplesPath": spec.student.path, "baseSamplesPath": spec.base.path} if spec.scored else {}
+    anchor = {"model": bases.name(spec.architecture), "measuredScore": spec.base.score(BENCHMARKS[0])}
     return {
         "type": "eval",
-        "benchmarks": [{"name": n, "metric": "pass@1", "calibrated": True} for n in BENCHMARKS],
+        "benchmarks": [{"name": n, "metric": "pass@1", "calibrated": True, **samples} for n in BENCHMARKS],
         "compareToBase": True,
-        "calibrationAnchor": {"model": bases.name(architecture), "measuredScore": base.score(BENCHMARKS[0])},
+        "calibrationAnchor": anchor,
     }
 
 
@@ -216,6 +222,84 @@ _EXTENDED = Spec(
     prior=_lot_of_heads(),
 )
 
+_CODE, _PROSE = corpora.as_file(corpora.CODE), corpora.as_file(corpora.PROSE)
+_PROFILED = Spec(
+    name="reference-qwen3-moe-profiled",
+    architecture="qwen3_moe",
+    summary="A tiny qwen3_moe, cut from eight to six experts per layer by how often code made use of them.",
+    stages=(
+        {
+            "type": "expert-activation-profile",
+            "calibrationCorpus": "reference-code",
+            "calibrationCorpusFile": "calibration/code.jsonl",
+            "calibrationCorpusSha256": sha256(_CODE).hexdigest(),
+            "metricVersion": "v1.activation_count",
+            "implementation": "forge.stages.expert_activation_profile",
+        },
+        _experts("activation_count", "calibration-aware-activation-count"),
+    ),
+    base=runs.MOE_BASE,
+    student=runs.MOE_STUDENT,
+    prior=_fewer_experts(
+        "prose-calibration",
+        {
+            "name": "activation_count",
+            "description": "The same count on prose instead of code.",
+            "calibrationCorpus": "reference-prose",
+            "calibrationCorpusFile": "calibration/prose.jsonl",
+            "calibrationCorpusSha256": sha256(_PROSE).hexdigest(),
+        },
+        runs.MOE_PRIOR,
+    ),
+    corpora={"calibration/code.jsonl": _CODE, "calibration/prose.jsonl": _PROSE},
+    on_device=True,
+)
+
+
+def _trained(kind: str, steps: int, **more: Any) -> Stage:
+    return {
+        "type": kind,
+        "dataset": "reference-prose",
+        "datasetFile": "training/prose.jsonl",
+        "datasetSha256": sha256(_PROSE).hexdigest(),
+        "steps": steps,
+        "batchSize": 2,
+        "sequenceLength": 64,
+        "learningRate": 0.001,
+        "precision": "fp32",
+        **more,
+    }
+
+
+_RECOVERED = Spec(
+    name="reference-qwen3-recovered",
+    architecture="qwen3",
+    summary="A Qwen3 with blanked heads, trained, then recovered by adapters with and without its teacher.",
+    stages=(
+        _heads("pad"),
+        _trained("train", 2),
+        _trained("lora", 4, rank=4, alpha=8, mergeAfter=True),
+        _trained(
+            "lora",
+            4,
+            rank=4,
+            alpha=8,
+            mergeAfter=True,
+            teacher=bases.name("qwen3"),
+            lossType="kl_logits",
+            kdTemperature=2.0,
+        ),
+    ),
+    prior=_lot_of_heads(),
+    corpora={"training/prose.jsonl": _PROSE},
+    on_device=True,
+    scored=True,
+)
+
+_LONGROPE = _longer(
+    "longrope", longFactor=[2.0] * 4, shortFactor=[1.0] * 4, longMscale=1.25, shortMscale=1.0
+)
+
 SPECS: tuple[Spec, ...] = (
     _LLAMA,
     _DEFRAGGED,
@@ -237,7 +321,7 @@ SPECS: tuple[Spec, ...] = (
     _compacted("qwen3_moe", _GATE_PROFILE, _experts("router_gate_l2")),
     _compacted("olmoe"),
     _compacted("mixtral"),
-    _compacted("phimoe", _experts(), _longer("longrope", longFactor=[2.0] * 4, shortFactor=[1.0] * 4)),
+    _compacted("phimoe", _experts(), _LONGROPE),
     _compacted("granitemoe", _experts("random", "random"), how="by lot"),
     _compacted("deepseek_v2", _experts(), _longer()),
     _compacted("deepseek_v3", _GATE_PROFILE, _experts("router_gate_l2")),
@@ -245,5 +329,7 @@ SPECS: tuple[Spec, ...] = (
     _compacted("gpt_oss"),
     _compacted("qwen3_vl_moe"),
     _compacted("qwen3_5_moe"),
+    _PROFILED,
+    _RECOVERED,
 )
 """Every artifact; a derived one after its parent."""
