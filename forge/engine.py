@@ -71,6 +71,7 @@ def forge(recipe_path: Path, out: Path, *, options: ForgeOptions | None = None) 
         LoadCheckError: a stage's result does not load, or computes what is not a number.
     """
     options = options or ForgeOptions()
+    out = out.absolute()  # stages hand paths to programs that work in other folders
     made = recipe.read(recipe_path)
     recipe.check_executable(made)
     carried = recipe.side_files(made)

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -151,6 +152,24 @@ def test_time_is_in_the_alloy_once_and_can_be_set(made, tmp_path, monkeypatch):
     new = later.alloy.read_text()
     assert new.count("1970-01-02T00:00:00+00:00") == 1
     assert new.replace("1970-01-02T00:00:00+00:00", STAMP) == result.alloy.read_text()
+
+
+def test_stages_are_given_absolute_paths(tmp_path, monkeypatch):
+    seen = []
+    real = bodies.get
+
+    def watched(method):
+        def body(context):
+            seen.extend([context.model, context.out, context.base, context.artifact, context.recipe])
+            return real(method)(context)
+
+        return body
+
+    monkeypatch.setattr(bodies, "get", watched)
+    monkeypatch.chdir(tmp_path)
+    recipe(tmp_path, HEADS)
+    run(Path("recipe.alloy.json"), Path("out"), base=Path("base"))
+    assert len(seen) == 5 and all(path.is_absolute() for path in seen)
 
 
 def test_base_is_left_alone_and_not_shared(made):
