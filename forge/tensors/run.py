@@ -63,6 +63,7 @@ def run_task(task: ShardTask, on_progress: Progress = silent) -> WrittenFile:
     if receipt is not None and receipt["task"] == digest and _size(task.output) == receipt["size"]:
         found = _digest(task.output, size, on_progress)
         if found == receipt["sha256"]:
+            _drop_partial(task.output)
             return WrittenFile(filename=task.filename, sha256=found, size=size)
     foreign = receipt is None and os.path.lexists(task.output)
     if foreign and not _could_be(task):
@@ -138,6 +139,15 @@ def _partial(output: Path) -> Iterator[tuple[Path, int]]:
         path.unlink(missing_ok=True)
         raise
     finally:
+        os.close(descriptor)
+
+
+def _drop_partial(output: Path) -> None:
+    """Remove what a run left that was killed when a file of the same bytes stood there already."""
+    path = partial_path(output)
+    if path.exists():
+        descriptor = _claim(path)
+        path.unlink()
         os.close(descriptor)
 
 

@@ -2,7 +2,8 @@
 
 Steps are the file operations that Python audits below the result's folder, and each write of data.
 
-Arguments: source folder, scratch folder. Output: one line of JSON for each n.
+Arguments: source folder, scratch folder, ``fresh`` or ``again`` (the killed run finds a finished model).
+Output: one line of JSON for each n.
 """
 
 import json
@@ -54,16 +55,30 @@ def main() -> None:
     os.fsync = lambda descriptor: None
     source, scratch = Path(sys.argv[1]), Path(sys.argv[2])
     at = 1
-    while dies(source, out := scratch / str(at), at):
+    while True:
+        out = scratch / str(at)
+        if sys.argv[3] == "again":
+            in_child(source, out)
+        if not dies(source, out, at):
+            break
         left = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
-        # A child again: threads of a rewrite must not be there when the next one forks.
-        child = os.fork()
-        if child == 0:
-            print(json.dumps({"at": at, "left": left, "digests": forge(source, out)}), flush=True)
-            os._exit(0)
-        if os.waitpid(child, 0)[1]:
-            raise SystemExit(f"the run after a kill at step {at} failed")
+        print(json.dumps({"at": at, "left": left, "digests": in_child(source, out)}), flush=True)
         at += 1
+
+
+def in_child(source: Path, out: Path) -> list[str]:
+    """A whole run in a child: the threads of a rewrite must not be there when the next one forks."""
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(theirs, json.dumps(forge(source, out)).encode())
+        os._exit(0)
+    os.close(theirs)
+    with os.fdopen(ours, "rb") as pipe:
+        answer = pipe.read()
+    if os.waitpid(child, 0)[1]:
+        raise SystemExit(f"a run into {out} failed")
+    return json.loads(answer)
 
 
 if __name__ == "__main__":
