@@ -139,7 +139,8 @@ def plan_text(plan: "ForgePlan") -> str:
     lines += [
         "",
         f"in all: reads {amount(plan.reads)}, writes {amount(plan.writes)}; "
-        f"disk at its peak {amount(plan.disk)}; memory {amount(plan.memory)} of {amount(plan.free_memory)} free",
+        f"disk at its peak {amount(plan.disk)}; "
+        f"memory {amount(plan.memory)} of {amount(plan.free_memory)} free",
         f"replayed, the same bytes: {_SCOPE[plan.determinism.value]}",
     ]
     return "\n".join(lines + [f"note: {clean(note, 500)}" for note in plan.notes])
