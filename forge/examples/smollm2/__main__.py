@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from forge import loading
+from forge.cli_progress import progress
 from forge.corpus import read_corpus
 from forge.engine import ForgeOptions, ForgeResult, forge
 from forge.examples.smollm2 import base
 from forge.quant import llama_cpp
+from forge.stages.base import Progress, silent
 from verifier.errors import AlloyError, UsageError
 from verifier.verdicts import JSON
 
@@ -27,7 +29,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the example; 0 if the result is there, 2 with a message if not."""
     args = _parser().parse_args(arguments)
     try:
-        told = run(args.out, variant=args.variant, threads=args.threads, folder=args.base, resume=args.resume)
+        with progress(args.quiet) as shown:
+            told = run(
+                args.out,
+                variant=args.variant,
+                threads=args.threads,
+                folder=args.base,
+                resume=args.resume,
+                on_progress=shown or silent,
+            )
     except AlloyError as error:
         print(f"error: {error}\n{error.remedy}".strip(), file=sys.stderr)
         return 2
@@ -36,7 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(
-    out: Path, *, variant: str = "recipe", threads: int = 1, folder: Path | None = None, resume: bool = False
+    out: Path,
+    *,
+    variant: str = "recipe",
+    threads: int = 1,
+    folder: Path | None = None,
+    resume: bool = False,
+    on_progress: Progress = silent,
 ) -> dict[str, JSON]:
     """Dequantise, execute the recipe, and use what came out.
 
@@ -46,6 +62,7 @@ def run(
         threads: of torch and llama.cpp; part of what decides the bytes.
         folder: a base that an earlier run has dequantised.
         resume: go on with an interrupted run in ``out``.
+        on_progress: told what is being done.
 
     Returns:
         What ``summary.json`` holds: perplexities, hashes, sizes, seconds, what was generated.
@@ -67,7 +84,12 @@ def run(
     result = forge(
         HERE / VARIANTS[variant],
         out / "model",
-        options=ForgeOptions(base=folder, offline=True, resume=resume and (out / "model").exists()),
+        options=ForgeOptions(
+            base=folder,
+            offline=True,
+            resume=resume and (out / "model").exists(),
+            on_progress=on_progress,
+        ),
     )
     told: dict[str, JSON] = {
         "variant": variant,
@@ -145,6 +167,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--base", type=Path, metavar="FOLDER", help="a base of an earlier run (DIR/base)")
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run in DIR")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
     return parser
 
 

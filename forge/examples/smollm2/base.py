@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 from forge import loading
 from forge.quant import packages
@@ -56,7 +57,10 @@ def dequantise(out: Path) -> str:
     packages.need("dequantising GGUF", "gguf", ("gguf",))
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    from transformers.utils import logging
 
+    quiet: Any = logging.disable_progress_bar  # untyped in transformers
+    quiet()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
