@@ -2,7 +2,8 @@
 
 from forge.reference import forging
 from forge.reference.card import Artifact
-from forge.reference.recipes import SPECS, Spec
+from forge.reference.recipes import SPECS
+from forge.reference.spec import Spec
 
 
 def build(*, on_device: bool = False) -> tuple[Artifact, ...]:

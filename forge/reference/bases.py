@@ -20,8 +20,8 @@ OWNER = "alloy-reference"
 """Owner part of the repository names; they exist in this project alone."""
 
 WEIGHTS = "model.safetensors"
-WITH_TOKENIZER = frozenset({"qwen3", "qwen3_moe"})
-"""Families whose base is profiled or trained, too."""
+TOKENIZERS = {"llama": tokens.pieces, "qwen3": tokens.characters, "qwen3_moe": tokens.characters}
+"""Families whose base is profiled, trained or converted, too, and what their texts are divided by."""
 
 
 def name(architecture: str) -> str:
@@ -40,7 +40,7 @@ def files(architecture: str) -> Mapping[str, bytes]:
     documents = {"config.json": shape.config, "generation_config.json": shape.generation_config}
     return {
         **{path: _encode(content) for path, content in documents.items() if content is not None},
-        **(tokens.files() if architecture in WITH_TOKENIZER else {}),
+        **(TOKENIZERS[architecture]() if architecture in TOKENIZERS else {}),
         WEIGHTS: serialise(tensors, {"format": "pt"}),
     }
 

@@ -11,7 +11,7 @@ from forge.families import registry
 from forge.folders import files_of, is_weights
 from forge.reference import bases, card
 from forge.reference.card import STAMP, Artifact, encode, prefixed
-from forge.reference.recipes import Spec, evaluation
+from forge.reference.spec import Spec, evaluation
 from forge.tensors.model import open_model
 
 _HARDWARE = {"minVramGb": 0.1, "recommendedVramGb": 1, "deviceTargets": ["laptop"]}
@@ -90,7 +90,7 @@ def _write_recipe(spec: Spec, parent: Artifact | None, base: Path, folder: Path)
         document["derivedFrom"] = {
             "repo": parent.repo,
             "alloyHash": parent.alloy_hash,
-            "kind": "defragged",
+            "kind": spec.derived_as,
         }
         if spec.inherits:
             brought[spec.inherits] = parent.files[spec.inherits]

@@ -65,12 +65,24 @@ def test_bases_do_not_share_a_stream():
     assert tensors[1] in b
 
 
-def test_the_tokenizer_gives_every_character_its_code():
+def test_the_byte_level_tokenizer_gives_every_character_its_code():
     tokenizers = pytest.importorskip("tokenizers", reason="needs the extra [forge]")
     from forge.reference import tokens
 
-    tokenizer = tokenizers.Tokenizer.from_str(tokens.files()["tokenizer.json"].decode())
+    tokenizer = tokenizers.Tokenizer.from_str(tokens.characters()["tokenizer.json"].decode())
     text = "def f(x):\n\treturn x ** 2  # ~\x7f"
     assert tokenizer.encode(text).ids == [ord(c) for c in text]
     assert tokenizer.decode(tokenizer.encode(text).ids) == text
     assert tokenizer.encode("<s>a</s>").ids == [1, ord("a"), 2]
+
+
+def test_the_other_tokenizer_knows_visible_characters_and_line_feeds():
+    tokenizers = pytest.importorskip("tokenizers", reason="needs the extra [forge]")
+    from forge.reference import tokens
+
+    tokenizer = tokenizers.Tokenizer.from_str(tokens.pieces()["tokenizer.json"].decode())
+    text = "def f(x):\n return x"
+    assert tokenizer.get_vocab_size() == 128
+    assert 0 not in tokenizer.encode(text).ids
+    assert tokenizer.decode(tokenizer.encode(text).ids).strip() == text
+    assert tokenizer.encode("\x7f").ids[-1] == 0
