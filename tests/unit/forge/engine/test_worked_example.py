@@ -37,7 +37,7 @@ def registered(monkeypatch):
     for table, code in ((bodies.BODIES, line), (parameters.SPECS, spec), (traits.TRAITS, trait)):
         for key, value in eval("{" + code + "}", scope).items():
             monkeypatch.setitem(table, key, value)
-    (added,) = eval("(" + kind + ")", scope)
+    added = eval(kind, scope)
     monkeypatch.setitem(kinds.KINDS, added.name, added)
 
 
