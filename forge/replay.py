@@ -60,16 +60,24 @@ def here(recipe: Path, out: Path, base: Path, *, seed: int, device: str, **more:
 
 
 def apart(
-    recipe: Path, out: Path, base: Path, *, seed: int, device: str, recorded: Mapping[str, JSON]
+    recipe: Path,
+    out: Path,
+    base: Path,
+    *,
+    seed: int,
+    device: str,
+    recorded: Mapping[str, JSON],
+    seconds: float | None = None,
 ) -> Path:
     """Redo a recipe in a process of its own; arguments and result as for :func:`here`.
 
     Args:
         recorded: the environment on record; its variables are set for the process.
+        seconds: how long the process may take; None for as long as the recipe says.
 
     Raises:
         AlloyError: as in :func:`here`.
-        ReplayError: the process ended without an answer.
+        ReplayError: the process ended without an answer, or was ended because it took too long.
     """
     request = {
         "task": "forge",
@@ -79,7 +87,7 @@ def apart(
         "seed": seed,
         "device": device,
     }
-    return Path(_ask(request, out.parent, settings(recorded)))
+    return Path(_ask(request, out.parent, settings(recorded), seconds))
 
 
 def close(a: Path, b: Path, scratch: Path) -> dict[str, JSON]:
@@ -113,20 +121,32 @@ def settings(recorded: Mapping[str, JSON]) -> dict[str, str | None]:
     return wanted
 
 
-def _ask(request: Mapping[str, JSON], scratch: Path, variables: Mapping[str, str | None]) -> Any:
+def _ask(
+    request: Mapping[str, JSON],
+    scratch: Path,
+    variables: Mapping[str, str | None],
+    seconds: float | None = None,
+) -> Any:
     reply, log = scratch / "reply.json", scratch / "log.txt"
     reply.unlink(missing_ok=True)
     env = {k: v for k, v in os.environ.items() if variables.get(k, v) is not None}
     env |= {k: v for k, v in variables.items() if v is not None}
-    with log.open("wb") as stream:
-        done = subprocess.run(  # noqa: S603 - this program itself, with a request of its own
-            [sys.executable, "-m", "forge.replay", str(reply)],
-            input=json.dumps(request).encode(),
-            stdout=stream,
-            stderr=stream,
-            env=env,
-            check=False,
-        )
+    try:
+        with log.open("wb") as stream:
+            done = subprocess.run(  # noqa: S603 - this program itself, with a request of its own
+                [sys.executable, "-m", "forge.replay", str(reply)],
+                input=json.dumps(request).encode(),
+                stdout=stream,
+                stderr=stream,
+                env=env,
+                check=False,
+                timeout=seconds,
+            )
+    except subprocess.TimeoutExpired as error:
+        raise ReplayError(
+            f"redoing the recipe: expected its end within {seconds:.0f} s; it was ended",
+            remedy="allow more time: --reforge-minutes",
+        ) from error
     if not reply.is_file():
         last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
         raise ReplayError(

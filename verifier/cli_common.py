@@ -69,6 +69,7 @@ def check_options(
         unsafe_no_sandbox=args.unsafe_no_sandbox,
         catalog=getattr(args, "catalog", None),
         base=getattr(args, "base", None),
+        reforge_minutes=getattr(args, "reforge_minutes", 60.0),
         on_progress=progress,
     )
 

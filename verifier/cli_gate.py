@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from verifier.cli_common import parse_tiers
+
 if TYPE_CHECKING:
     from verifier.gate import GateResult
 
@@ -78,22 +80,6 @@ def run_gate(args: argparse.Namespace) -> int:
     result = gate(args.base, catalog=Catalog.find().root, tiers=tiers, options=options)
     _write(result, args)
     return result.exit_code()
-
-
-def parse_tiers(text: str) -> tuple[int, ...]:
-    """Read a list of tiers such as ``1,3,4``.
-
-    Raises:
-        UsageError: not a list of tiers that are there.
-    """
-    from verifier.errors import UsageError
-
-    words = text.split(",")
-    if not all(word.strip() in ("1", "3", "4") for word in words):
-        raise UsageError(
-            f"--tier: expected a list out of 1,3,4, found {text!r}", remedy="for example --tier 1,3"
-        )
-    return tuple(sorted({int(word) for word in words}))
 
 
 def _write(result: "GateResult", args: argparse.Namespace) -> None:

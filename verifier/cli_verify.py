@@ -50,6 +50,13 @@ def add_parsers(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
     parser.add_argument(
         "--base", type=Path, metavar="FOLDER", help="tier 2: the base model of the one target"
     )
+    parser.add_argument(
+        "--reforge-minutes",
+        type=_minutes,
+        default=60.0,
+        metavar="N",
+        help="tier 2: longest time for one recipe that trains or profiles (default: 60)",
+    )
     parser.add_argument("--json", metavar="FILE", help="write the report as JSON (- for standard output)")
     parser.add_argument("--html", metavar="FILE", help="write the report as one HTML page")
     parser.add_argument("--markdown", metavar="FILE", help="write a summary as Markdown")
@@ -95,6 +102,13 @@ def run_verify(args: argparse.Namespace) -> int:
 
         write_output(args.markdown, summary(report))
     return exit_code(report, strict=args.strict, tiers=tiers)
+
+
+def _minutes(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1e6:
+        raise ValueError(text)
+    return value
 
 
 def _check_base(args: argparse.Namespace, tiers: tuple[int, ...]) -> None:

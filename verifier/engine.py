@@ -44,6 +44,8 @@ class Options:
         unsafe_no_sandbox: run sample code even where the sandbox is not sufficient; the report says so.
         catalog: restrict catalog targets to ``published`` or ``reference``.
         base: folder with the base model of the one artifact to verify, for tier 2.
+        reforge_minutes: how long redoing one recipe that trains or profiles may take, since a stranger's
+            recipe says how much it does.
         on_progress: called with (what, done, total) during long work.
     """
 
@@ -52,6 +54,7 @@ class Options:
     unsafe_no_sandbox: bool = False
     catalog: str | None = None
     base: Path | None = None
+    reforge_minutes: float = 60.0
     on_progress: Progress | None = None
 
 
@@ -196,6 +199,7 @@ def context_for(alloy: Alloy, files: Files, store: EvidenceStore, options: Optio
         parent=lambda repo: _parents(repo, store),
         digest=lru_cache(maxsize=None)(sha256_file),
         base=options.base,
+        reforge_seconds=60 * options.reforge_minutes,
         offline=options.offline,
         on_progress=options.on_progress,
     )

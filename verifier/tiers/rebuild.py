@@ -124,7 +124,15 @@ def _apart(ctx: Context, path: Path, out: Path, base: Path) -> Path:
     what = f"redoing {ctx.alloy.model.name[:_MAX_NAME]}"
     if ctx.on_progress:
         ctx.on_progress(what, 0, 1)  # there is nothing finer to say of another process
-    made = replay.apart(path, out, base, seed=_seed(ctx), device=_device(recorded), recorded=settings)
+    made = replay.apart(
+        path,
+        out,
+        base,
+        seed=_seed(ctx),
+        device=_device(recorded),
+        recorded=settings,
+        seconds=ctx.reforge_seconds,
+    )
     if ctx.on_progress:
         ctx.on_progress(what, 1, 1)
     return made

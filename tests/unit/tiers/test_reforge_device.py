@@ -242,3 +242,10 @@ def test_artifacts_of_surgery_need_no_process_of_their_own(tmp_path, monkeypatch
     folder = artifact(tmp_path, making.HEADS)
     monkeypatch.setattr(sys, "executable", "/bin/false")
     assert redo(folder).verdict is Verdict.VERIFIED
+
+
+def test_a_recipe_that_takes_too_long_is_ended_and_decides_nothing(card):
+    outcome = redo(card, reforge_minutes=0.2 / 60)
+    assert outcome.verdict is Verdict.NOT_CHECKED
+    assert "it was ended" in outcome.reason
+    assert "--reforge-minutes" in outcome.reason
