@@ -1,7 +1,8 @@
 """Per-task results are the same with six busy processes beside the judge as on a quiet machine.
 
 Minutes, so it is marked slow. ``ALLOY_DRILL_BUSY_RUNS`` and ``ALLOY_DRILL_QUIET_RUNS`` say how many runs
-of each are compared (default one of each)::
+of each are compared (default one of each), ``ALLOY_DRILL_BENCHMARKS`` on the canonical solutions of which
+benchmarks besides the published samples (default both)::
 
     ALLOY_DRILL_BUSY_RUNS=10 ALLOY_DRILL_QUIET_RUNS=3 pytest -m slow tests/drills/test_load.py -s
 """
@@ -46,7 +47,8 @@ def busy() -> Iterator[None]:
 
 def _files(folder: Path) -> list[tuple[str, Path]]:
     files = []
-    for benchmark in published.BENCHMARKS:
+    wanted = os.environ.get("ALLOY_DRILL_BENCHMARKS", ",".join(published.BENCHMARKS)).split(",")
+    for benchmark in [name for name in published.BENCHMARKS if name in wanted]:
         solutions = {t: p.prompt + p.canonical_solution for t, p in published.problems(benchmark).items()}
         files.append((benchmark, published.write(folder / f"canonical-{benchmark}.jsonl", solutions)))
     return files + [("humaneval_plus", samples) for samples in published.published_samples()]
