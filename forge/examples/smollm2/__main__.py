@@ -14,6 +14,7 @@ from forge.cli_progress import progress
 from forge.corpus import read_corpus
 from forge.engine import ForgeOptions, ForgeResult, forge
 from forge.examples.smollm2 import base
+from forge.examples.smollm2.nearness import nearness
 from forge.quant import llama_cpp
 from forge.stages.base import Progress, silent
 from verifier.errors import AlloyError, UsageError
@@ -96,6 +97,7 @@ def run(
         "threads": threads,
         "modelHash": result.model_hash,
         "perplexity": dict(_perplexities(result)),
+        "nearness": nearness(folder, result.out),
         "quantised": _use(result, threads),
         "seconds": {**_seconds(result), "in all": round(time.monotonic() - begin, 1)},
         "peakMemoryMiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
@@ -111,6 +113,8 @@ def table(told: Mapping[str, Any]) -> str:
     for kind, entry in told["quantised"].items():
         name = f"{kind} in llama.cpp ({entry['size'] / 1e6:.0f} MB)"
         lines.append(f"  {name:<42} {entry['perplexity']:8.3f}")
+    near = told["nearness"]
+    lines.append(f"KL from the unpruned model {near['kl']:.3f} nats, same choice {near['agreement']:.1%}")
     lines += ["", f"asked: {QUESTION}"]
     lines += [f"  {kind}: {entry['answer']!r}" for kind, entry in told["quantised"].items()]
     lines += ["", "seconds"]
