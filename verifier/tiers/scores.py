@@ -7,7 +7,7 @@ from pathlib import Path
 from verifier.claims.model import Claim
 from verifier.claims.numbers import is_number
 from verifier.errors import EvidenceMismatchError, EvidenceMissingError, SandboxError
-from verifier.runners.model import ScoreResult
+from verifier.runners.model import Metric, ScoreResult
 from verifier.tiers.arithmetic import Interval, published
 from verifier.tiers.context import Context
 from verifier.tiers.outcomes import not_checked, refuted, unverifiable, verified
@@ -94,7 +94,23 @@ def compare(claim: Claim, result: ScoreResult) -> Outcome:
     digests = (("samples", result.samples_sha256), ("dataset", str(result.judge.get("dataset", ""))))
     text = f"{result.passed} of {result.total} confirmed"
     given = published(claim.expected)
-    if not given.meets(possible):
+    other = None if given.meets(possible) else _other_metric(result, given, scale)
+    if result.limits:
+        outcome = not_checked(
+            f"{text}: {possible} by this log, but {'; '.join(result.limits)}",
+            found=found,
+            method=method,
+            digests=digests,
+        )
+    elif other is not None and not open_:
+        outcome = verified(
+            f"{other.name} through filter {other.filter}: {scale * other.value:.6g}"
+            f" ({result.metric} would be {possible})",
+            found=round(scale * other.value, 2 if scale == 100 else 4),
+            method=method,
+            digests=digests,
+        )
+    elif not given.meets(possible):
         outcome = refuted(
             claim,
             "score-differs",
@@ -123,6 +139,15 @@ def compare(claim: Claim, result: ScoreResult) -> Outcome:
     else:
         outcome = verified(f"{text}: {possible}", found=found, method=method, digests=digests)
     return _with_notes(outcome, claim, result)
+
+
+def _other_metric(result: ScoreResult, given: Interval, scale: int) -> Metric | None:
+    """Another metric of the whole benchmark that the claim may mean; cards seldom name metric and filter."""
+    for metric in result.metrics:
+        value = Decimal(repr(metric.value)) * scale
+        if metric.whole and given.meets(Interval(value, value)):
+            return metric
+    return None
 
 
 def _with_notes(outcome: Outcome, claim: Claim, result: ScoreResult) -> Outcome:
@@ -157,6 +182,14 @@ def _with_notes(outcome: Outcome, claim: Claim, result: ScoreResult) -> Outcome:
                     claim, code, Severity.WARNING, ", ".join(tasks[:5]), f"{len(tasks)} task(s)", len(tasks)
                 )
             )
+    if result.differing:
+        where = ", ".join(dict.fromkeys(one.where for one in result.differing[:5]))
+        first = result.differing[0]
+        message = (
+            f"the log contradicts its own samples in {len(result.differing)} place(s);"
+            f" first {first.what}: logged {first.logged}, found {first.found}"
+        )
+        notes.append(_note(claim, "log-differs", Severity.WARNING, where, message, len(result.differing)))
     return Outcome(
         verdict=outcome.verdict,
         reason=outcome.reason,
