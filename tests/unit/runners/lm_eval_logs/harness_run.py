@@ -1,10 +1,11 @@
 """Runs lm-evaluation-harness itself, offline, on small datasets, and lets it write its own log.
 
-``python harness_run.py FOLDER random`` evaluates a tiny transformer with random weights on CPU;
-``… scripted`` evaluates a model that gives prepared answers, right and wrong ones, since a random transformer
-never solves a problem of text.
+``python -m tests.unit.runners.lm_eval_logs.harness_run FOLDER`` evaluates two models: in ``FOLDER/random`` a
+tiny transformer with random weights on CPU; in ``FOLDER/scripted`` one that gives prepared answers, right and
+wrong ones, since a random transformer never solves a problem of text.
 """
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -99,29 +100,52 @@ def random_transformer() -> Any:
     )
 
 
-def main(folder: Path, which: str) -> None:
+def main(folder: Path) -> None:
     import datasets
     import lm_eval
-    from lm_eval.loggers import EvaluationTracker
+    from lm_eval.tasks import TaskManager
 
-    from tests.unit.runners.lm_eval_logs import rows
     from verifier.runners.lm_eval import sentences
 
     sentences.prepare()
     tasks = Path(lm_eval.__file__).parent / "tasks"
+    datasets.load_dataset = _loader(datasets.load_dataset, folder / "data", tasks)
+    # Some folders of tasks instead of all 14,000 files.
+    paths = [str(tasks / part) for part in ("leaderboard", "gsm8k", "aime")]
+    manager = TaskManager(include_path=paths, include_defaults=False)
+    for which, make in (("random", random_transformer), ("scripted", scripted)):
+        _evaluate(folder / which, make(), TASKS[which], manager)
+
+
+def _loader(load: Any, scratch: Path, tasks: Path) -> Any:
+    from tests.unit.runners.lm_eval_logs import rows
 
     def load_dataset(path: str, name: str | None = None, **_: Any) -> Any:
+        # From files, so that what a task makes of them is cached as it is for a published dataset: GPQA's
+        # choices are shuffled each time that nothing is cached.
         made = rows.rows(path, name, tasks)
-        return datasets.DatasetDict({split: datasets.Dataset.from_list(made[split]) for split in made})
+        home = scratch / f"{path}-{name}".replace("/", "-")
+        home.mkdir(parents=True, exist_ok=True)
+        files = {split: str(home / f"{split}.jsonl") for split in made}
+        for split, file in files.items():
+            Path(file).write_text("".join(json.dumps(row) + "\n" for row in made[split]), encoding="utf-8")
+        return load("json", data_files=files, cache_dir=str(scratch / "cache"))
 
-    datasets.load_dataset = load_dataset
+    return load_dataset
+
+
+def _evaluate(folder: Path, model: Any, tasks: tuple[str, ...], manager: Any) -> None:
+    import lm_eval
+    from lm_eval.loggers import EvaluationTracker
+
     tracker = EvaluationTracker(output_path=str(folder))
     found = lm_eval.simple_evaluate(
-        model=random_transformer() if which == "random" else scripted(),
-        tasks=list(TASKS[which]),
+        model=model,
+        tasks=list(tasks),
         log_samples=True,
-        gen_kwargs="max_gen_toks=16" if which == "random" else None,
+        gen_kwargs="max_gen_toks=16",
         evaluation_tracker=tracker,
+        task_manager=manager,
     )
     assert found is not None
     samples = found.pop("samples")
@@ -131,4 +155,4 @@ def main(folder: Path, which: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]))

@@ -1,4 +1,4 @@
-"""Small datasets in the benchmarks' own formats, as their publishers lay them out. All of it is made up here."""
+"""Small datasets in the benchmarks' own formats, as published; all of it is made up here."""
 
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,12 @@ IFEVAL: list[tuple[int, str, list[str], list[dict[str, Any]]]] = [
         [{"relation": "at least", "num_sentences": 2}, {"end_phrase": "done."}],
     ),
     (3, "Answer in small letters only.", ["change_case:english_lowercase"], [{}]),
-    (4, "Use at least one SHOUTED word.", ["change_case:capital_word_frequency"],
-     [{"capital_relation": "at least", "capital_frequency": 1}]),
+    (
+        4,
+        "Use at least one SHOUTED word.",
+        ["change_case:capital_word_frequency"],
+        [{"capital_relation": "at least", "capital_frequency": 1}],
+    ),
     (5, "Antworte auf Deutsch.", ["language:response_language"], [{"language": "de"}]),
 ]
 _KWARGS = ("relation", "num_sentences", "end_phrase", "capital_relation", "capital_frequency", "language")
@@ -47,7 +51,9 @@ def gsm8k() -> Rows:
 
 def aime() -> Rows:
     return {
-        "train": [{"ID": i, "Problem": problem, "Solution": "…", "Answer": answer} for i, problem, answer in AIME]
+        "train": [
+            {"ID": i, "Problem": problem, "Solution": "…", "Answer": answer} for i, problem, answer in AIME
+        ]
     }
 
 
