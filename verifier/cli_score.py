@@ -138,6 +138,24 @@ def _of_the_harness(result: "ScoreResult") -> dict[str, JSON]:
             for one in result.differing
         ],
         "limits": result.limits,
+        "interval": _interval(result),
+    }
+
+
+def _interval(result: "ScoreResult") -> JSON:
+    """Binomial interval of the share, and the smallest difference that so many problems can show."""
+    from verifier.runners.statistics import LEVEL, smallest_difference, wilson
+
+    if not result.answered:
+        return None
+    found = wilson(result.passed, result.answered)
+    share = result.passed / result.answered
+    return {
+        "level": LEVEL,
+        "low": found.low,
+        "high": found.high,
+        "n": result.answered,
+        "smallestDifference": smallest_difference(result.answered, share),
     }
 
 

@@ -56,6 +56,12 @@ def check_score(claim: Claim, ctx: Context) -> Outcome:
     except (EvidenceMissingError, EvidenceMismatchError, SandboxError) as error:
         return not_checked(f"{error} {error.remedy}".strip())
     ctx.scored[f"{runner.name}:{samples}"] = result
+    attested = hex_digest(_value(ctx, claim.params["digest"]))
+    if attested is not None and result.samples_sha256 not in ("", attested):
+        return not_checked(
+            f"{samples} is attested, but the samples lie in other files beside it, which are not;"
+            " attest a single log"
+        )
     return compare(claim, result)
 
 

@@ -55,7 +55,7 @@ def find(path: Path, tasks: Sequence[str]) -> Run:
             raise _other(named["task"], tasks)
         return Run(logs={named["task"]: path}, results=_results(path.parent, named["time"]))
     if len(tasks) > 1:
-        raise UsageError(
+        raise EvidenceMissingError(
             f"samples {path}: expected the name samples_<task>_<time>.jsonl, which says of which of"
             f" {len(tasks)} tasks they are; found {path.name}",
             remedy="name the folder of the run, or its results_<time>.json",

@@ -34,7 +34,7 @@ def main() -> int:
 
 
 class _Without:
-    """A finder of modules that does not find some: code that asks whether they exist is told that they do not."""
+    """A finder of modules that does not find some; code that asks for them is told that there are none."""
 
     def __init__(self, finder: Any) -> None:
         self._finder = finder
