@@ -274,9 +274,7 @@ def test_a_claim_needs_a_tier(bench):
     bench.pytester.makepyfile(test_bare="def test_bare(alloy_claim): alloy_claim.settle()")
     result = bench.run()
     assert result.ret not in (0, 5)
-    assert (
-        "needs exactly one marker of tier1, tier2, tier3, tier4" in result.stdout.str() + result.stderr.str()
-    )
+    assert "needs exactly one marker of tier1, tier2, tier3, tier4" in result.stdout.str() + result.stderr.str()
 
 
 CLAIM = Claim(id="x-score", tier=Tier.SCORES, kind="score", pointer="/s", expected=1, statement="s")
