@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -347,6 +348,23 @@ def test_a_worker_that_dies_is_the_judges_fault(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(AlloyError, match=r"ended without an answer \(status 1\).*no\.such") as caught:
         process.ask({"tasks": []}, None)
     assert type(caught.value).__name__ == "JudgeError"
+
+
+def test_a_worker_that_gets_nowhere_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for a log that nobody ever writes."""
+    os.mkfifo(tmp_path / "log.jsonl")
+    task = {"name": "gsm8k", "yaml": "", "log": str(tmp_path / "log.jsonl"), "size": 1}
+    request = {
+        "tasks": [task],
+        "group": None,
+        "metric": "m",
+        "filter": "f",
+        "stderr": True,
+        "sentences": False,
+    }
+    monkeypatch.setattr(process, "SILENCE", 2.0)
+    with pytest.raises(AlloyError, match="no problem was judged within 2 seconds"):
+        process.ask(request, None)
 
 
 def test_a_missing_package_names_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

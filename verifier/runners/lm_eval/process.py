@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from verifier import errors
 from verifier.errors import AlloyError, DocumentError, JudgeError
 
 _WORKER = "verifier.runners.lm_eval.worker"
+SILENCE = 900.0
+"""Seconds without progress after which the process is ended; a stranger's pattern can take for ever."""
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "NLTK_DATA", "SYSTEMROOT", "VIRTUAL_ENV")
 
 
@@ -27,7 +30,7 @@ def ask(request: Mapping[str, Any], on_progress: Callable[[int], None] | None) -
 
     Raises:
         AlloyError: whatever scoring raised.
-        JudgeError: the process died.
+        JudgeError: the process died, or got nowhere.
     """
     with tempfile.TemporaryDirectory(prefix="alloy-lm-eval-") as home, tempfile.TemporaryFile() as said:
         process = subprocess.Popen(  # noqa: S603 (our own module, by this interpreter)
@@ -39,11 +42,17 @@ def ask(request: Mapping[str, Any], on_progress: Callable[[int], None] | None) -
             text=True,
             encoding="utf-8",
         )
+        watch = _Watch(process)
         try:
-            answer = _talk(process, json.dumps(request), on_progress)
+            answer = _talk(process, json.dumps(request), on_progress, watch)
         finally:
+            watch.stop()
             process.kill()
             process.wait()
+        if watch.ended:
+            raise JudgeError(
+                f"no problem was judged within {SILENCE:g} seconds; the judge's process was ended"
+            )
         if answer is None:
             said.seek(0)
             tail = said.read()[-1500:].decode("utf-8", "replace").strip()
@@ -68,8 +77,39 @@ def _environment(home: str) -> dict[str, str]:
     }
 
 
+class _Watch:
+    """Ends a process that has said nothing for long."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+        self.ended = False
+        self._timer = self._start()
+
+    def _start(self) -> threading.Timer:
+        timer = threading.Timer(SILENCE, self._end)
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    def _end(self) -> None:
+        self.ended = True
+        self._process.kill()
+
+    def heard(self) -> None:
+        """Start counting anew."""
+        self.stop()
+        self._timer = self._start()
+
+    def stop(self) -> None:
+        """Count no more."""
+        self._timer.cancel()
+
+
 def _talk(
-    process: "subprocess.Popen[str]", request: str, on_progress: Callable[[int], None] | None
+    process: "subprocess.Popen[str]",
+    request: str,
+    on_progress: Callable[[int], None] | None,
+    watch: _Watch,
 ) -> dict[str, Any] | None:
     assert process.stdin is not None
     assert process.stdout is not None
@@ -79,6 +119,7 @@ def _talk(
     except BrokenPipeError:
         pass  # it died at once; what it said is reported
     for line in process.stdout:
+        watch.heard()
         message: dict[str, Any] = json.loads(line)
         if "done" not in message:
             process.wait()
