@@ -169,7 +169,7 @@ def _datasets() -> "dict[str, DatasetPin]":
     from verifier.runners import registry
 
     pins = {name: registry.get(name).dataset for name in registry.names()}
-    return {name: pin for name, pin in pins.items() if pin.url is not None}
+    return {name: pin for name, pin in pins.items() if pin is not None and pin.url is not None}
 
 
 def _datasets_of(store: "EvidenceStore", entries: "list[LockEntry]") -> "list[DatasetPin]":

@@ -29,18 +29,22 @@ def add_parsers(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
         "score",
         run_score,
         description=(
-            "Score a samples file (JSON lines with task_id and solution or completion). A problem counts as\n"
-            "passed if the official judge passes it and the isolated judge confirms that."
+            "Score a samples file (JSON lines with task_id and solution or completion), or the logs of a\n"
+            "run of lm-evaluation-harness (samples_<task>_<time>.jsonl). A program counts as passed if the\n"
+            "official judge passes it and the isolated judge confirms that; any other answer counts if the\n"
+            "harness's own functions say so."
         ),
         examples=(
             "alloy score samples.jsonl --benchmark humaneval_plus",
             "alloy score samples.jsonl --benchmark mbpp+ --json scores.json",
+            "alloy score samples_gsm8k_2026-01-01T00-00-00.jsonl --benchmark gsm8k",
+            "alloy score run/ --benchmark bbh",
         ),
     )
-    parser.add_argument("samples", type=Path, metavar="SAMPLES", help="the samples file")
+    parser.add_argument("samples", type=Path, metavar="SAMPLES", help="the samples file, or a run's folder")
     parser.add_argument("--benchmark", required=True, metavar="NAME", help="which benchmark it answers")
     parser.add_argument("--json", metavar="FILE", help="write per-problem results (- for standard output)")
-    parser.add_argument("--dataset", type=Path, metavar="FILE", help="the benchmark's pinned dataset file")
+    parser.add_argument("--dataset", type=Path, metavar="FILE", help="the benchmark's dataset file")
     add_check_options(parser)
 
 
@@ -58,13 +62,17 @@ def run_score(args: argparse.Namespace) -> int:
     from verifier.runners import registry
 
     runner = registry.get(args.benchmark)
-    if not args.samples.is_file():
+    if not args.samples.exists():
         raise UsageError(f"samples: expected a file, found nothing readable at {clean(args.samples)}")
     if missing := runner.unavailable():
         raise UsageError(f"benchmark {runner.name} cannot be run here: {missing}")
     check_writable(args.json)
     store = open_store(args.offline)
-    dataset = _given(args.dataset, runner.dataset) if args.dataset else store.fetch_dataset(runner.dataset)
+    dataset: Path | None = args.dataset
+    if dataset is not None:
+        _check_given(dataset, runner.dataset)
+    elif runner.dataset is not None:
+        dataset = store.fetch_dataset(runner.dataset)
     with progress(quiet=args.json == "-") as on_progress:
         result = runner.score(
             args.samples,
@@ -82,12 +90,12 @@ def run_score(args: argparse.Namespace) -> int:
 
 def document(result: "ScoreResult") -> dict[str, JSON]:
     """Return a score as JSON values; ``passed`` counts confirmed problems."""
-    return {
+    found: dict[str, JSON] = {
         "benchmark": result.benchmark,
         "judge": result.judge,
         "passed": result.passed,
         "total": result.total,
-        "pass@1": result.pass_at_1(),
+        result.metric: result.pass_at_1(),
         "answered": result.answered,
         "undecided": result.undecided,
         "samplesSha256": result.samples_sha256,
@@ -107,6 +115,48 @@ def document(result: "ScoreResult") -> dict[str, JSON]:
             for task, r in result.tasks.items()
         },
     }
+    return found | _of_the_harness(result) if result.metrics else found
+
+
+def _of_the_harness(result: "ScoreResult") -> dict[str, JSON]:
+    """What a harness says beyond one share of problems: its numbers, and where the log contradicts itself."""
+    return {
+        "metrics": [
+            {
+                "task": metric.task,
+                "name": metric.name,
+                "filter": metric.filter,
+                "value": metric.value,
+                "stderr": metric.stderr,
+                "n": metric.n,
+                "whole": metric.whole,
+            }
+            for metric in result.metrics
+        ],
+        "differing": [
+            {"where": one.where, "what": one.what, "logged": one.logged, "found": one.found}
+            for one in result.differing
+        ],
+        "limits": result.limits,
+        "interval": _interval(result),
+    }
+
+
+def _interval(result: "ScoreResult") -> JSON:
+    """Binomial interval of the share, and the smallest difference that so many problems can show."""
+    from verifier.runners.statistics import LEVEL, smallest_difference, wilson
+
+    if not result.answered:
+        return None
+    found = wilson(result.passed, result.answered)
+    share = result.passed / result.answered
+    return {
+        "level": LEVEL,
+        "low": found.low,
+        "high": found.high,
+        "n": result.answered,
+        "smallestDifference": smallest_difference(result.answered, share),
+    }
 
 
 def sentence(result: "ScoreResult") -> str:
@@ -115,20 +165,41 @@ def sentence(result: "ScoreResult") -> str:
     open_ = f", {result.undecided} undecided on this machine" if result.undecided else ""
     score = result.pass_at_1()
     if score is not None:
-        return f"{name}: {result.passed} of {result.total} problems confirmed, pass@1 {100 * score:.1f}"
+        return (
+            f"{name}: {result.passed} of {result.total} problems confirmed,"
+            f" {result.metric} {100 * score:.1f}{_also(result)}"
+        )
     if result.answered < result.total:
         return (
             f"{name}: {result.passed} of {result.answered} answered problems confirmed{open_}; "
-            f"the file answers {result.answered} of {result.total} problems, so there is no pass@1"
+            f"the file answers {result.answered} of {result.total} problems,"
+            f" so there is no {result.metric}{_also(result)}"
         )
-    return f"{name}: {result.passed} of {result.total} problems confirmed{open_}, so there is no pass@1"
+    return (
+        f"{name}: {result.passed} of {result.total} problems confirmed{open_}, so there is no {result.metric}"
+    )
 
 
-def _given(path: Path, pin: "DatasetPin") -> Path:
+def _also(result: "ScoreResult") -> str:
+    """Warnings that belong to the sentence: the log contradicts itself, or cannot decide a claim."""
+    said = [f"; warning: {reason}" for reason in result.limits]
+    if result.differing:
+        first = result.differing[0]
+        said.insert(
+            0,
+            f"; warning: the log contradicts its own samples in {len(result.differing)} place(s),"
+            f" first {first.where} {first.what}: logged {first.logged}, found {first.found}",
+        )
+    return clean("".join(said), 4000)
+
+
+def _check_given(path: Path, pin: "DatasetPin | None") -> None:
     from verifier.evidence.hashing import sha256_file
 
     if not path.is_file():
         raise UsageError(f"dataset: expected a file, found nothing readable at {clean(path)}")
+    if pin is None:
+        return
     found = sha256_file(path)
     if found != pin.sha256:
         raise EvidenceMismatchError(
@@ -138,4 +209,3 @@ def _given(path: Path, pin: "DatasetPin") -> Path:
             source=str(path),
             remedy="Another dataset gives another benchmark; leave --dataset out to fetch the pinned one.",
         )
-    return path

@@ -185,7 +185,7 @@ def context_for(alloy: Alloy, files: Files, store: EvidenceStore, options: Optio
         runner = registry.get(benchmark)
         return runner.score(
             samples,
-            dataset=store.fetch_dataset(runner.dataset),
+            dataset=store.fetch_dataset(runner.dataset) if runner.dataset else None,
             jobs=options.jobs,
             cache_dir=store.cache.root,
             unsafe_no_sandbox=options.unsafe_no_sandbox,

@@ -132,7 +132,7 @@ def _score(context: StageContext, name: str, samples: Path) -> tuple[float | Non
     try:
         result = runner.score(
             samples,
-            dataset=store.fetch_dataset(runner.dataset),
+            dataset=store.fetch_dataset(runner.dataset) if runner.dataset else None,
             jobs=1,
             cache_dir=store.cache.root,
             unsafe_no_sandbox=False,

@@ -51,7 +51,7 @@ class BenchmarkRunner:
         self,
         samples: Path,
         *,
-        dataset: Path,
+        dataset: Path | None,
         jobs: int,
         cache_dir: Path | None,
         unsafe_no_sandbox: bool = False,
@@ -76,6 +76,8 @@ class BenchmarkRunner:
         """
         if reason := self.unavailable():
             raise EvidenceMissingError(f"benchmark {self.name}: {reason}")
+        if dataset is None:
+            raise JudgeError(f"benchmark {self.name}: expected its dataset file, found none")
         try:
             problems = load_problems(dataset, self.kind)
         except DocumentError as error:

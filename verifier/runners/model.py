@@ -1,9 +1,14 @@
-"""What a benchmark runner gives back."""
+"""What a benchmark runner is, and what it gives back."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
 
 from verifier.verdicts import JSON
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, of how much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +34,50 @@ class TaskResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One number as the harness aggregates it.
+
+    Attributes:
+        name, filter: the harness's names for it.
+        value: the number, mostly in [0, 1].
+        stderr: its standard error as the harness computes it; None where it computes none.
+        n: how many answered problems it rests on.
+        task: the harness's task or group that it belongs to.
+        whole: whether it is of the whole benchmark, not of one of its parts.
+    """
+
+    name: str
+    filter: str
+    value: float
+    stderr: float | None
+    n: int
+    task: str
+    whole: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.name},{self.filter}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Where a log contradicts what its own samples give.
+
+    Attributes:
+        where: the problem, or the task whose aggregate it is.
+        what: name of the field or metric.
+        logged: what the log says.
+        found: what was computed.
+    """
+
+    where: str
+    what: str
+    logged: JSON
+    found: JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreResult:
-    """Score of one samples file.
+    """Score of one samples file, or of the files of one run.
 
     Attributes:
         benchmark: exact registered name.
@@ -39,6 +86,11 @@ class ScoreResult:
         total: problems in the benchmark.
         missing, extra, duplicate: task ids that the file lacks, has beyond the benchmark, or repeats.
         samples_sha256: digest of the scored file.
+        notes: remarks on how it was judged.
+        metric: name of the share of confirmed problems.
+        metrics: every number of the harness; empty where that share is the only one.
+        differing: where the log contradicts its own samples.
+        limits: why this score cannot decide a claim, whatever it is.
     """
 
     benchmark: str
@@ -50,6 +102,10 @@ class ScoreResult:
     duplicate: tuple[str, ...] = ()
     samples_sha256: str = ""
     notes: tuple[str, ...] = field(default=())
+    metric: str = "pass@1"
+    metrics: tuple[Metric, ...] = ()
+    differing: tuple[Difference, ...] = ()
+    limits: tuple[str, ...] = ()
 
     @property
     def passed(self) -> int:
@@ -67,7 +123,7 @@ class ScoreResult:
         return len(self.tasks)
 
     def pass_at_1(self) -> float | None:
-        """pass@1 over the whole benchmark in [0, 1]; None for a partial or undecided file."""
+        """Share of confirmed problems in [0, 1] (pass@1); None for a partial or undecided file."""
         if self.missing or self.undecided or not self.total:
             return None
         return self.passed / self.total
@@ -88,3 +144,54 @@ class DatasetPin:
     sha256: str
     size: int
     url: str | None = None
+
+
+class Runner(Protocol):
+    """One registered benchmark, whichever harness is its judge."""
+
+    @property
+    def name(self) -> str:
+        """Exact name, as alloys use it."""
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """Other spellings of the name that are accepted."""
+
+    @property
+    def problems(self) -> int | None:
+        """How many problems it has, if every score of it is k of that many; else None."""
+
+    @property
+    def dataset(self) -> DatasetPin | None:
+        """The pinned dataset file that ``score`` wants; None if samples bring their problems along."""
+
+    def unavailable(self) -> str | None:
+        """Why samples cannot be scored here, with the command that mends it; None if they can."""
+
+    def score(
+        self,
+        samples: Path,
+        *,
+        dataset: Path | None,
+        jobs: int,
+        cache_dir: Path | None,
+        unsafe_no_sandbox: bool = False,
+        on_progress: Progress | None = None,
+    ) -> ScoreResult:
+        """Score samples.
+
+        Args:
+            samples: the file, or the folder of a run.
+            dataset: the benchmark's dataset file, as ``dataset`` pins it.
+            jobs: how many problems to judge at once, where that is possible.
+            cache_dir: where results are kept; None to keep nothing.
+            unsafe_no_sandbox: run code of samples even if this machine has no sufficient sandbox.
+            on_progress: told what, how many are done, of how many.
+
+        Raises:
+            UsageError: the samples cannot be read.
+            DocumentError: they are malformed.
+            EvidenceMissingError: packages are missing, or the samples are of another task or version.
+            SandboxError: too few sandbox layers work here.
+            JudgeError: the judge itself broke.
+        """

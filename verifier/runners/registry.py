@@ -5,9 +5,10 @@ import importlib
 from typing import TYPE_CHECKING
 
 from verifier.errors import RegistryError
+from verifier.runners.lm_eval.names import NAMES as LM_EVAL
 
 if TYPE_CHECKING:
-    from verifier.runners.benchmark import BenchmarkRunner
+    from verifier.runners.model import Runner
 
 _TABLE: dict[str, str] = {
     "alloybench": "verifier.runners.alloybench:ALLOYBENCH",
@@ -16,10 +17,11 @@ _TABLE: dict[str, str] = {
     "humaneval_plus": "verifier.runners.humaneval:HUMANEVAL_PLUS",
     "mbpp": "verifier.runners.mbpp:MBPP",
     "mbpp_plus": "verifier.runners.mbpp:MBPP_PLUS",
+    **{name: f"verifier.runners.lm_eval.declared:{name}" for name in LM_EVAL},
 }
 """Exact name -> where its runner is; loaded when it is first asked for."""
 
-_loaded: dict[str, "BenchmarkRunner"] = {}
+_loaded: dict[str, "Runner"] = {}
 
 
 def names() -> tuple[str, ...]:
@@ -27,7 +29,7 @@ def names() -> tuple[str, ...]:
     return tuple(sorted({*_TABLE, *_loaded}))
 
 
-def register(runner: "BenchmarkRunner") -> None:
+def register(runner: "Runner") -> None:
     """Add a benchmark.
 
     Args:
@@ -45,7 +47,7 @@ def register(runner: "BenchmarkRunner") -> None:
     _loaded[runner.name] = runner
 
 
-def get(name: str) -> "BenchmarkRunner":
+def get(name: str) -> "Runner":
     """Find a benchmark by its exact name or a declared spelling of it.
 
     Raises:
@@ -63,7 +65,7 @@ def get(name: str) -> "BenchmarkRunner":
     return runner
 
 
-def find(name: str) -> "BenchmarkRunner | None":
+def find(name: str) -> "Runner | None":
     """Find a benchmark by its exact name or a declared spelling of it; None if there is none."""
     if name in _TABLE or name in _loaded:
         return _load(name)
@@ -71,10 +73,10 @@ def find(name: str) -> "BenchmarkRunner | None":
     return None if exact is None else _load(exact)
 
 
-def _load(name: str) -> "BenchmarkRunner":
+def _load(name: str) -> "Runner":
     if name not in _loaded:
         module, _, attribute = _TABLE[name].partition(":")
-        runner: BenchmarkRunner = getattr(importlib.import_module(module), attribute)
+        runner: Runner = getattr(importlib.import_module(module), attribute)
         if runner.name != name:
             raise RegistryError(
                 f"benchmark table: expected {_TABLE[name]} to be {name!r}, found {runner.name!r}"

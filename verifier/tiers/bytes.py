@@ -201,12 +201,13 @@ def check_dataset(claim: Claim, ctx: Context) -> Outcome:
     from verifier.runners import registry
 
     for benchmark in registry.names():
-        if registry.get(benchmark).dataset.sha256 == expected:
+        pin = registry.get(benchmark).dataset
+        if pin is not None and pin.sha256 == expected:
             return verified(
                 f"equals the pinned data set of {benchmark}", found=claim.expected, method="dataset-pin"
             )
     known = registry.find(name)
-    if known is not None and known.dataset.url is None:
+    if known is not None and known.dataset is not None and known.dataset.url is None:
         # It ships with this project, so there is no other release that the card could mean.
         found = "sha256:" + known.dataset.sha256
         return refuted(

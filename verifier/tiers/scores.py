@@ -1,13 +1,15 @@
 """Tier 4 checks: published samples scored again, published numbers compared with the result."""
 
 import re
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from verifier.claims.model import Claim
 from verifier.claims.numbers import is_number
 from verifier.errors import EvidenceMismatchError, EvidenceMissingError, SandboxError
-from verifier.runners.model import ScoreResult
+from verifier.runners.model import Metric, ScoreResult
 from verifier.tiers.arithmetic import Interval, published
 from verifier.tiers.context import Context
 from verifier.tiers.outcomes import not_checked, refuted, unverifiable, verified
@@ -56,6 +58,12 @@ def check_score(claim: Claim, ctx: Context) -> Outcome:
     except (EvidenceMissingError, EvidenceMismatchError, SandboxError) as error:
         return not_checked(f"{error} {error.remedy}".strip())
     ctx.scored[f"{runner.name}:{samples}"] = result
+    attested = hex_digest(_value(ctx, claim.params["digest"]))
+    if attested is not None and result.samples_sha256 not in ("", attested):
+        return not_checked(
+            f"{samples} is attested, but the samples lie in other files beside it, which are not;"
+            " attest a single log"
+        )
     return compare(claim, result)
 
 
@@ -89,40 +97,87 @@ def compare(claim: Claim, result: ScoreResult) -> Outcome:
     possible = Interval(
         Decimal(scale * result.passed) / result.total, Decimal(scale * (result.passed + open_)) / result.total
     )
-    found = round(float(possible.low), 2 if scale == 100 else 4)
-    method = f"{result.benchmark}/{result.judge.get('name', 'judge')}-{result.judge.get('version', '?')}"
-    digests = (("samples", result.samples_sha256), ("dataset", str(result.judge.get("dataset", ""))))
-    text = f"{result.passed} of {result.total} confirmed"
+    judged = _Judged(claim, result, scale, possible)
     given = published(claim.expected)
-    if not given.meets(possible):
+    other = None if given.meets(possible) or open_ else _other_metric(result, given, scale)
+    if result.limits:
+        reason = f"{judged.text}: {possible} by this log, but {'; '.join(result.limits)}"
+        outcome = not_checked(reason, found=judged.found, **judged.rests_on)
+    elif other is not None:
+        outcome = verified(
+            f"{other.name} through filter {other.filter}: {scale * other.value:.6g}"
+            f" ({result.metric} would be {possible})",
+            found=round(scale * other.value, 2 if scale == 100 else 4),
+            **judged.rests_on,
+        )
+    elif not given.meets(possible):
         outcome = refuted(
             claim,
             "score-differs",
-            f"claimed {claim.expected}, the judge gives {possible} ({text})",
-            found=found,
-            method=method,
-            digests=digests,
+            f"claimed {claim.expected}, the judge gives {possible} ({judged.text})",
+            found=judged.found,
             remedy="publish the score of these samples, or the samples of this score",
-        )
-    elif result.missing:
-        outcome = unverifiable(
-            claim,
-            "partial-samples",
-            f"{result.answered} of {result.total} problems are"
-            f" answered ({text}); a partial file proves no full score",
-            remedy="publish samples of every problem",
-            found=found,
-        )
-    elif result.undecided:
-        outcome = not_checked(
-            f"{text}, {result.undecided} undecided on this machine: {possible} remain possible",
-            found=str(possible),
-            method=method,
-            digests=digests,
+            **judged.rests_on,
         )
     else:
-        outcome = verified(f"{text}: {possible}", found=found, method=method, digests=digests)
+        outcome = judged.met()
     return _with_notes(outcome, claim, result)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A judged file beside the claim on it; ``possible`` are the scores that it leaves open."""
+
+    claim: Claim
+    result: ScoreResult
+    scale: int
+    possible: Interval
+
+    @property
+    def text(self) -> str:
+        return f"{self.result.passed} of {self.result.total} confirmed"
+
+    @property
+    def found(self) -> float:
+        return round(float(self.possible.low), 2 if self.scale == 100 else 4)
+
+    @property
+    def rests_on(self) -> dict[str, Any]:
+        """Method and digests that an outcome rests on."""
+        judge = self.result.judge
+        return {
+            "method": f"{self.result.benchmark}/{judge.get('name', 'judge')}-{judge.get('version', '?')}",
+            "digests": (("samples", self.result.samples_sha256), ("dataset", str(judge.get("dataset", "")))),
+        }
+
+    def met(self) -> Outcome:
+        """The outcome of a claim that the file allows: it holds only if every problem is decided."""
+        result = self.result
+        if result.missing:
+            return unverifiable(
+                self.claim,
+                "partial-samples",
+                f"{result.answered} of {result.total} problems are"
+                f" answered ({self.text}); a partial file proves no full score",
+                remedy="publish samples of every problem",
+                found=self.found,
+            )
+        if result.undecided:
+            return not_checked(
+                f"{self.text}, {result.undecided} undecided on this machine: {self.possible} remain possible",
+                found=str(self.possible),
+                **self.rests_on,
+            )
+        return verified(f"{self.text}: {self.possible}", found=self.found, **self.rests_on)
+
+
+def _other_metric(result: ScoreResult, given: Interval, scale: int) -> Metric | None:
+    """Another metric of the whole benchmark that the claim may mean; cards seldom name metric and filter."""
+    for metric in result.metrics:
+        value = Decimal(repr(metric.value)) * scale
+        if metric.whole and given.meets(Interval(value, value)):
+            return metric
+    return None
 
 
 def _with_notes(outcome: Outcome, claim: Claim, result: ScoreResult) -> Outcome:
@@ -157,6 +212,14 @@ def _with_notes(outcome: Outcome, claim: Claim, result: ScoreResult) -> Outcome:
                     claim, code, Severity.WARNING, ", ".join(tasks[:5]), f"{len(tasks)} task(s)", len(tasks)
                 )
             )
+    if result.differing:
+        where = ", ".join(dict.fromkeys(one.where for one in result.differing[:5]))
+        first = result.differing[0]
+        message = (
+            f"the log contradicts its own samples in {len(result.differing)} place(s);"
+            f" first {first.what}: logged {first.logged}, found {first.found}"
+        )
+        notes.append(_note(claim, "log-differs", Severity.WARNING, where, message, len(result.differing)))
     return Outcome(
         verdict=outcome.verdict,
         reason=outcome.reason,

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,7 @@ from verifier.alloy.parse import serialise
 from verifier.claims.extract import extract
 from verifier.engine import decide
 from verifier.errors import EvidenceMissingError
-from verifier.runners.model import ScoreResult, TaskResult
+from verifier.runners.model import Difference, Metric, ScoreResult, TaskResult
 from verifier.sources import FolderFiles
 from verifier.tiers.context import Context
 from verifier.tiers.registry import CHECKS
@@ -201,6 +202,52 @@ def test_score_comparison(tasks, claimed, verdict, tmp_path):
     assert outcome.verdict is verdict
     fooled = [f for f in outcome.findings if f.code == "judge-fooled"]
     assert bool(fooled) == (FOOLED in tasks)
+
+
+def harness_result(*, limits=(), differing=(), whole=True):
+    metrics = tuple(
+        Metric(name=n, filter=f, value=v, stderr=0.1, n=4, task="b", whole=w)
+        for n, f, v, w in (
+            ("acc", "strict", 0.75, True),
+            ("acc", "loose", 0.8125, whole),
+            ("acc", "strict", 0.3, False),
+        )
+    )
+    base = result(**{f"t{i}": t for i, t in enumerate((PASS, PASS, PASS, FAIL))})
+    return replace(base, metric="acc,strict", metrics=metrics, limits=limits, differing=differing)
+
+
+@pytest.mark.parametrize(
+    ("claimed", "given", "verdict", "said"),
+    [
+        pytest.param(75, {}, Verdict.VERIFIED, "3 of 4 confirmed", id="the-metric-that-counts"),
+        pytest.param(81.25, {}, Verdict.VERIFIED, "acc through filter loose", id="another-metric-is-named"),
+        pytest.param(
+            0.8125, {}, Verdict.VERIFIED, "acc through filter loose", id="another-metric-as-a-share"
+        ),
+        pytest.param(81.25, {"whole": False}, Verdict.REFUTED, "claimed 81.25", id="a-part-is-not-the-whole"),
+        pytest.param(30, {}, Verdict.REFUTED, "claimed 30", id="no-metric"),
+        pytest.param(75, {"limits": ("other version",)}, Verdict.NOT_CHECKED, "other version", id="limited"),
+        pytest.param(30, {"limits": ("a", "b")}, Verdict.NOT_CHECKED, "a; b", id="limited-is-not-refuted"),
+    ],
+)
+def test_score_of_a_harness(claimed, given, verdict, said):
+    alloy = parse(json.dumps(document(benchmarks=[{"name": "b", "score": claimed}])).encode())
+    claim = next(c for c in extract(alloy, "x") if c.id == "x-b-score")
+    outcome = compare(claim, harness_result(**given))
+    assert outcome.verdict is verdict
+    assert said in outcome.reason
+
+
+def test_a_log_that_contradicts_itself_is_a_finding():
+    alloy = parse(json.dumps(document(benchmarks=[{"name": "b", "score": 75}])).encode())
+    claim = next(c for c in extract(alloy, "x") if c.id == "x-b-score")
+    edited = Difference(where="b/7", what="acc,strict", logged=1.0, found=0.0)
+    (finding,) = compare(claim, harness_result(differing=(edited,))).findings
+    assert finding.code == "log-differs"
+    assert finding.message == (
+        "b/7: the log contradicts its own samples in 1 place(s); first acc,strict: logged 1.0, found 0.0"
+    )
 
 
 def test_a_check_that_breaks_is_an_error_and_no_traceback(tmp_path, monkeypatch):

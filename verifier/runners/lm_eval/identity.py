@@ -1,0 +1,77 @@
+"""What identifies the harness as a judge, found without importing it."""
+
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import platform
+from collections.abc import Iterable
+from pathlib import Path
+
+from verifier.verdicts import JSON
+
+PACKAGE = "lm-eval"
+VERSION = "0.4.13"
+INSTALL = "pip install 'alloy-verifier[lm-eval]'"
+_SHARED = ("api", "filters", "config", "tasks/_yaml_loader.py", "evaluator_utils.py", "utils.py")
+
+
+def missing(packages: Iterable[str]) -> str | None:
+    """What this installation lacks for judging; None if nothing.
+
+    Args:
+        packages: distributions that the benchmark needs besides the harness.
+    """
+    for name in (PACKAGE, *packages):
+        try:
+            found = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            return f"needs the package {name}: {INSTALL}"
+        if name == PACKAGE and found != VERSION:
+            return f"needs {PACKAGE} {VERSION}, found {found}: {INSTALL}"
+    return None
+
+
+@functools.cache
+def root() -> Path:
+    """The installed harness's folder."""
+    spec = importlib.util.find_spec("lm_eval")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    return Path(spec.submodule_search_locations[0])
+
+
+def task_file(relative: str) -> Path:
+    """A task's or group's YAML file."""
+    return root() / "tasks" / relative
+
+
+@functools.cache
+def sources_digest(definitions: tuple[str, ...]) -> str:
+    """sha256 over the harness's scoring code and the folders that define the tasks."""
+    folders = {Path("tasks") / Path(definition).parent for definition in definitions}
+    # The leaderboard's ifeval takes its instructions from the other task of that name.
+    folders |= {Path("tasks/ifeval")} if any("ifeval" in str(folder) for folder in folders) else set()
+    digest = hashlib.sha256()
+    for file in sorted({file for part in (*map(Path, _SHARED), *folders) for file in _files(root() / part)}):
+        digest.update(f"{file.relative_to(root()).as_posix()}\n".encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _files(path: Path) -> Iterable[Path]:
+    if path.is_file():
+        return [path]
+    return [file for file in path.iterdir() if file.is_file() and file.suffix not in (".pyc", ".md")]
+
+
+def judge(packages: Iterable[str], definitions: tuple[str, ...]) -> dict[str, JSON]:
+    """Identify the judge: harness, its scoring code, and the packages that can change a status."""
+    return {
+        "name": PACKAGE,
+        "package": PACKAGE,
+        "version": importlib.metadata.version(PACKAGE),
+        "sources": sources_digest(definitions),
+        "packages": {name: importlib.metadata.version(name) for name in packages},
+        "python": platform.python_version(),
+    }

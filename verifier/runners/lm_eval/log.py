@@ -1,0 +1,185 @@
+"""Reading a log of samples as lm-evaluation-harness writes it: one JSON object per (problem, filter).
+
+Source of the format: ``EvaluationTracker.save_results_samples`` of lm-eval 0.4.13.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from verifier.errors import DocumentError, UsageError
+from verifier.verdicts import JSON
+
+MAX_FILE = 8 << 30
+"""Bytes of a log. Few-shot prompts are logged once per answer choice, so that honest logs are large."""
+MAX_LINE = 64 << 20
+MAX_LINES = 2_000_000
+MAX_DOC_ID = 10_000_000
+
+_REMEDY = "publish the samples_*.jsonl that lm_eval --log_samples wrote, as it is"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One problem's answers through one filter.
+
+    Attributes:
+        number: line of the file, from 1.
+        doc_id: the problem's index in its task.
+        doc: the problem, as the task's own preparation left it.
+        doc_sha256: digest of ``doc``'s canonical form.
+        filter: name of the filter.
+        resps: one entry per request: the answers to it.
+        filtered: what the filter made of them, as logged.
+        target: the reference answer, as logged.
+        metrics: values of this problem, as logged.
+        broken: names of the hashes that the line states and that its own content does not have.
+        hashes: the three hashes as logged, one after the other.
+    """
+
+    number: int
+    doc_id: int
+    doc: dict[str, Any]
+    doc_sha256: str
+    filter: str
+    resps: list[Any]
+    filtered: list[Any]
+    target: str
+    metrics: Mapping[str, JSON]
+    broken: tuple[str, ...]
+    hashes: str
+
+
+def wrong(path: Path, number: int, expected: str, found: str) -> DocumentError:
+    """Make the one error that a bad line gives: file, line, expected and found."""
+    return DocumentError(
+        f"{path.name} line {number}: expected {expected}, found {found}",
+        pointer=f"/{number - 1}",
+        remedy=_REMEDY,
+    )
+
+
+def read(path: Path, digest: "hashlib._Hash") -> Iterator[Line]:
+    """Read a log, line by line.
+
+    Args:
+        path: the file.
+        digest: updated with every byte of it.
+
+    Raises:
+        UsageError: it cannot be read.
+        DocumentError: it is too large, or a line is not such an object; the pointer is the line's index.
+    """
+    try:
+        with path.open("rb") as stream:
+            if (size := path.stat().st_size) > MAX_FILE:
+                raise DocumentError(f"{path.name}: expected at most {MAX_FILE} bytes, found {size}")
+            number = 0
+            while data := stream.readline(MAX_LINE + 1):
+                number += 1
+                if len(data) > MAX_LINE:
+                    raise wrong(path, number, f"at most {MAX_LINE} bytes", "more")
+                if number > MAX_LINES:
+                    raise wrong(path, number, f"at most {MAX_LINES} lines", "more")
+                digest.update(data)
+                if data.strip():
+                    yield _line(path, number, data)
+    except OSError as error:
+        raise UsageError(f"samples {path}: expected a readable file, found: {error.strerror}") from error
+
+
+def load_object(path: Path, number: int, data: bytes) -> dict[str, Any]:
+    """One line as a JSON object.
+
+    Raises:
+        DocumentError: it is none, or holds what no harness could have written.
+    """
+    try:
+        record = json.loads(data.decode("utf-8"))
+        if b"\\ud" in data or b"\\uD" in data:
+            json.dumps(record, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise wrong(path, number, "valid text", "half of a surrogate pair") from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise wrong(path, number, "a JSON object in UTF-8", str(error)) from error
+    except (RecursionError, ValueError) as error:
+        raise wrong(
+            path, number, "a JSON object of moderate depth and numbers", type(error).__name__
+        ) from error
+    if not isinstance(record, dict):
+        raise wrong(path, number, "a JSON object", type(record).__name__)
+    return record
+
+
+_FIELDS: tuple[tuple[str, type, str], ...] = (
+    ("doc_id", int, "a whole number"),
+    ("doc", dict, "an object"),
+    ("target", str, "a string"),
+    ("resps", list, "a list"),
+    ("filtered_resps", list, "a list"),
+    ("filter", str, "a string"),
+    ("metrics", list, "a list"),
+    ("doc_hash", str, "a string"),
+    ("prompt_hash", str, "a string"),
+    ("target_hash", str, "a string"),
+)
+
+
+def _line(path: Path, number: int, data: bytes) -> Line:
+    record = load_object(path, number, data)
+    if "task_id" in record and "doc_id" not in record:
+        raise wrong(path, number, "a line of an lm-eval log (doc_id, doc, resps, …)", "one of another format")
+    for name, kind, word in _FIELDS:
+        value = record.get(name)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            found = type(value).__name__ if name in record else "none"
+            raise wrong(path, number, f"{word} under {name!r}", found)
+    if not 0 <= record["doc_id"] <= MAX_DOC_ID:
+        raise wrong(path, number, f"a doc_id from 0 to {MAX_DOC_ID}", str(record["doc_id"])[:24])
+    if not record["resps"]:
+        raise wrong(path, number, "answers under 'resps'", "an empty list")
+    names = record["metrics"]
+    if not all(isinstance(name, str) and name in record for name in names):
+        raise wrong(path, number, "a value for each name under 'metrics'", "none for one of them")
+    if set(names) & {field for field, _, _ in _FIELDS}:
+        raise wrong(path, number, "names of metrics under 'metrics'", "the name of another field")
+    return Line(
+        number=number,
+        doc_id=record["doc_id"],
+        doc=record["doc"],
+        doc_sha256=doc_digest(record["doc"]),
+        filter=record["filter"],
+        resps=record["resps"],
+        filtered=record["filtered_resps"],
+        target=record["target"],
+        metrics={name: record[name] for name in names},
+        broken=tuple(_broken(record)),
+        hashes=record["doc_hash"] + record["prompt_hash"] + record["target_hash"],
+    )
+
+
+def doc_digest(doc: Mapping[str, JSON]) -> str:
+    """sha256 of a problem, whatever the order of its keys."""
+    return _sha256(json.dumps(doc, sort_keys=True, ensure_ascii=False, separators=(",", ":")))
+
+
+def _broken(record: Mapping[str, Any]) -> Iterator[str]:
+    """The harness hashes problem, first prompt and reference answer of each line."""
+    if record["doc_hash"] != _sha256(json.dumps(record["doc"], indent=2, ensure_ascii=False)):
+        yield "doc_hash"
+    if record["target_hash"] != _sha256(record["target"]):
+        yield "target_hash"
+    prompt = record.get("arguments")
+    for key in ("gen_args_0", "arg_0"):
+        prompt = prompt.get(key) if isinstance(prompt, dict) else None
+    if isinstance(prompt, list) and len(prompt) == 1:
+        prompt = prompt[0]  # how a prompt that is a list of chat messages is logged
+    if not isinstance(prompt, str) or record["prompt_hash"] != _sha256(prompt):
+        yield "prompt_hash"
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
