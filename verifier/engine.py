@@ -129,7 +129,7 @@ def verify_target(
             return _without_alloy(target.entry, error, wanted, only)
         pinned = target.entry.alloy.sha256 if target.entry else None
         claims = extract(alloy, target.name, pinned=pinned, repo=target.repo)
-        context = context_for(alloy, files, store, options)
+        context = context_for(alloy, files, store, options, vouched=target.entry is not None)
         checked = tuple(
             Checked(claim=c, outcome=decide(c, context)) for c in claims if _asked(c, wanted, only)
         )
@@ -174,8 +174,14 @@ def _open(target: Target, store: EvidenceStore, stack: ExitStack) -> tuple[Alloy
     return load(remote.open(hub.find_alloy(target.repo, revision))), remote
 
 
-def context_for(alloy: Alloy, files: Files, store: EvidenceStore, options: Options) -> Context:
-    """What the checks of one artifact share."""
+def context_for(
+    alloy: Alloy, files: Files, store: EvidenceStore, options: Options, *, vouched: bool = False
+) -> Context:
+    """What the checks of one artifact share.
+
+    Args:
+        vouched: the files are pinned in the catalog, the base model that the artifact brings along included.
+    """
     from verifier.evidence.hashing import sha256_file
 
     @cache
@@ -199,6 +205,7 @@ def context_for(alloy: Alloy, files: Files, store: EvidenceStore, options: Optio
         parent=lambda repo: _parents(repo, store),
         digest=lru_cache(maxsize=None)(sha256_file),
         base=options.base,
+        own_base_vouched=vouched,
         reforge_seconds=60 * options.reforge_minutes,
         offline=options.offline,
         on_progress=options.on_progress,

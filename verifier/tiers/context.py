@@ -65,6 +65,8 @@ class Context:
         parent: finds a parent's alloy by repository: sha256 (64 hex digits) of each version known.
         digest: sha256 of a local file, computed once per path.
         base: folder with the base model, as the user named it; for redoing a recipe.
+        own_base_vouched: whether somebody other than the publisher vouches for the base model that an
+            artifact brings along: it is pinned in the catalog.
         reforge_seconds: how long redoing a recipe that trains or profiles may take; None for no limit.
         offline: never ask the network.
         on_progress: told what is being done, how much of it, of how much.
@@ -77,6 +79,7 @@ class Context:
     parent: Callable[[str], tuple[str, ...]]
     digest: Callable[[Path], str]
     base: Path | None = None
+    own_base_vouched: bool = False
     reforge_seconds: float | None = None
     offline: bool = True
     on_progress: Callable[[str, int, int], None] | None = None

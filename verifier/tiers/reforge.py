@@ -98,6 +98,8 @@ def _compare(claim: Claim, ctx: Context, made: Rebuilt, scratch: Path) -> Outcom
         return not_checked(reason, method=method)
     side = _side_files(claim, ctx, made)
     if made.model_hash == claim.expected and _attested(ctx) == made.files:
+        if made.origin is Origin.ARTIFACT and not ctx.own_base_vouched:
+            return _own_base_alone(ctx, made, method, side)
         count = f"{len(made.files)} file{'s' if len(made.files) != 1 else ''}"
         return verified(
             f"redone from {made.origin.value}: {count} equal, byte for byte",
@@ -129,6 +131,18 @@ def _compare(claim: Claim, ctx: Context, made: Rebuilt, scratch: Path) -> Outcom
         remedy="publish the weights that the recipe gives, or the recipe that gave the weights",
     )
     return replace(outcome, findings=(*outcome.findings, *_findings(claim, ctx, made), *side))
+
+
+def _own_base_alone(ctx: Context, made: Rebuilt, method: str, side: tuple[Finding, ...]) -> Outcome:
+    """Equal, but from a base that the publisher brought along: anything that gives these bytes."""
+    name = ctx.alloy.model.source.base_model[:200]
+    return not_checked(
+        "the recipe gives these bytes from the base model in the artifact's own folder, but nothing here"
+        f" shows that this is {name}; name a copy of your own: --base FOLDER",
+        found=made.model_hash,
+        method=method,
+        findings=side,
+    )
 
 
 def _attested(ctx: Context) -> dict[str, JSON]:

@@ -13,6 +13,7 @@ from tests.unit.forge.engine import making
 from tests.unit.tiers import reforged
 from tests.unit.tiers.reforged import artifact, attest, edit, flip, flip_tensor, redo
 from verifier import cli
+from verifier.engine import Options, verify
 from verifier.verdicts import Severity, Verdict
 
 ROOT = Path(__file__).parents[3]
@@ -64,8 +65,20 @@ def test_surgery_is_redone_without_torch_and_numpy(experts):
         "import sys\nfor m in ('torch', 'numpy', 'transformers', 'safetensors'): sys.modules[m] = None\n"
         "from verifier.cli import main; sys.exit(main(sys.argv[1:]))"
     )
+    base = ["--base", str(experts / "base")]
     done = subprocess.run(
-        [sys.executable, "-c", program, "verify", str(experts), "--tier", "2", "--strict", "--offline"],
+        [
+            sys.executable,
+            "-c",
+            program,
+            "verify",
+            str(experts),
+            "--tier",
+            "2",
+            "--strict",
+            "--offline",
+            *base,
+        ],
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -193,6 +206,17 @@ def test_another_number_of_files_is_named(dense):
     assert "0 of 3 files equal" in outcome.reason
 
 
+def test_a_base_that_only_the_publisher_vouches_for_proves_nothing(experts, tmp_path):
+    """A card could bring along as its base whatever gives its weights."""
+    (checked,) = verify(experts, tiers=(2,), options=Options(offline=True)).artifacts[0].checked
+    assert checked.outcome.verdict is Verdict.NOT_CHECKED
+    assert "nothing here shows that this is owner/tiny-base" in checked.outcome.reason
+    own = shutil.copytree(experts / "base", tmp_path / "own")
+    options = Options(offline=True, base=own)
+    (checked,) = verify(experts, tiers=(2,), options=options).artifacts[0].checked
+    assert checked.outcome.verdict is Verdict.VERIFIED
+
+
 def test_a_published_configuration_that_does_not_follow_is_a_warning(experts):
     path = experts / "config.json"
     config = json.loads(path.read_text())
@@ -304,7 +328,6 @@ def run(capsys, *argv):
 
 
 def test_verify_tier_2_and_strict(capsys, experts):
-    assert run(capsys, "verify", experts, "--tier", "2", "--strict", "--offline")[0] == 0
     base = without_base(experts)
     assert run(capsys, "verify", experts, "--tier", "2", "--strict", "--offline")[0] == 3
     assert run(capsys, "verify", experts, "--tier", "2", "--strict", "--offline", "--base", base)[0] == 0

@@ -7,14 +7,8 @@ import pytest
 
 from forge.reference import store
 from tests.unit.forge.reference.making import NAMES, built
-from verifier.engine import Options, resolve, verify_target
+from tests.unit.tiers.reforged import redo
 from verifier.verdicts import Verdict
-
-
-def reforge(folder):
-    (target,) = resolve([str(folder)], Options(offline=True))
-    (checked,) = verify_target(target, (2,), Options(offline=True)).checked
-    return checked
 
 
 def rewrite(folder, change):
@@ -34,18 +28,18 @@ def flip(path):
 
 def test_a_folder_is_redone(tmp_path):
     folder = store.write_folder(built()["reference-llama-defragged"], tmp_path)
-    assert reforge(folder).outcome.verdict is Verdict.VERIFIED
+    assert redo(folder).verdict is Verdict.VERIFIED
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_bit_of_the_base_is_missed(name, tmp_path):
     folder = store.write_folder(built()[name], tmp_path)
     digest = flip(folder / "base" / "model.safetensors")
-    assert reforge(folder).outcome.verdict is Verdict.REFUTED
+    assert redo(folder).verdict is Verdict.REFUTED
     # ... and with the digests of the base corrected, by what comes of it
     rewrite(folder, lambda d: d["source"].update(weightsSha256=digest))
     rewrite(folder, lambda d: d["results"]["execution"].pop("base"))
-    assert reforge(folder).outcome.verdict is Verdict.REFUTED
+    assert redo(folder).verdict is Verdict.REFUTED
 
 
 def _other_selection(folder, document):
@@ -70,8 +64,8 @@ def _other_selection(folder, document):
 def test_another_selection_with_a_right_digest_is_missed(name, tmp_path):
     folder = store.write_folder(built()[name], tmp_path)
     rewrite(folder, lambda document: _other_selection(folder, document))
-    checked = reforge(folder)
-    assert (checked.outcome.verdict, checked.outcome.findings[0].code) == (Verdict.REFUTED, "reforge-differs")
+    outcome = redo(folder)
+    assert (outcome.verdict, outcome.findings[0].code) == (Verdict.REFUTED, "reforge-differs")
 
 
 @pytest.mark.parametrize(
@@ -87,4 +81,4 @@ def test_another_selection_with_a_right_digest_is_missed(name, tmp_path):
 def test_another_parameter_is_missed(name, stage, field, value, tmp_path):
     folder = store.write_folder(built()[name], tmp_path)
     rewrite(folder, lambda d: d["stages"][stage].update({field: value}))
-    assert reforge(folder).outcome.verdict is Verdict.REFUTED
+    assert redo(folder).verdict is Verdict.REFUTED
