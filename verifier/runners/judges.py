@@ -82,8 +82,9 @@ class IsolatedRun:
 
     Attributes:
         status: ``pass``, ``fail`` or ``timeout``.
-        strain: for a pass the largest share of the official limit that a call took, for a timeout the
-            multiple of it that the call had taken when it was ended; processor time or time asleep.
+        strain: for a pass or a failure the largest share of the official limit that a call took up to
+            there, for a timeout the multiple of it that the call had taken when it was ended; processor time
+            or time asleep.
         note: why it did not pass.
         killed: somebody ended its process: the sample, or a machine short of memory.
     """
@@ -187,11 +188,11 @@ def judge_in_isolation(
     if len(outputs) > len(limits):
         return IsolatedRun(status="fail", strain=0.0, note=f"{suite.name}: more results than inputs")
     verdicts = _agreements(dataset, problem, suite, outputs)
-    if False in verdicts[: len(outputs)]:
-        return IsolatedRun(
-            status="fail", strain=0.0, note=f"{suite.name} input {verdicts.index(False)}: wrong result"
-        )
     shares = [seconds / limit for seconds, limit in zip(times, limits, strict=False)]
+    if False in verdicts[: len(outputs)]:
+        wrong = verdicts.index(False)
+        strain = max(shares[: wrong + 1], default=0.0)
+        return IsolatedRun(status="fail", strain=strain, note=f"{suite.name} input {wrong}: wrong result")
     if len(outputs) == len(limits):
         return IsolatedRun(status="pass", strain=max(shares, default=0.0))
     where = f"{suite.name} input {len(outputs)}" if loaded else "loading the code"
@@ -205,7 +206,8 @@ def judge_in_isolation(
             return IsolatedRun(status="fail", strain=0.0, note=f"{where}: reported a timeout that was none")
         return IsolatedRun(status="timeout", strain=seconds / limit, note=f"{where}: out of time")
     killed = ended is None and _killed(reply)
-    return IsolatedRun(status="fail", strain=0.0, note=f"{where}: {_why(ended, reply)}", killed=killed)
+    strain, note = max(shares, default=0.0), f"{where}: {_why(ended, reply)}"
+    return IsolatedRun(status="fail", strain=strain, note=note, killed=killed)
 
 
 def _killed(reply: Reply) -> bool:

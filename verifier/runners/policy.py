@@ -8,9 +8,10 @@ evalplus limits wall-clock time, so other load on the machine can fail a right s
    apply. A failure on time while the machine had half a core to spare is a confirmed timeout; a process
    that is killed again is a failure.
 3. On a busy machine the isolated judge decides, whose limits are processor time (or time asleep) and four
-   times as long: a wrong result is a failure; a call that takes nearly all of that is a timeout beyond
-   anything that load can do; and if no call takes more than its official limit, load alone was to blame, and
-   the official judge is asked once more with its limits stretched.
+   times as long: a wrong result is a failure, or a timeout if a call before it took more than its official
+   limit; a call that takes nearly all of that is a timeout beyond anything that load can do; and if no call
+   takes more than its official limit, load alone was to blame, and the official judge is asked once more
+   with its limits stretched.
 4. What is still open is tried again, and at last stays undecided. Undecided is never a failure.
 """
 
@@ -72,7 +73,8 @@ def on_a_busy_machine(run: IsolatedRun) -> Step:
     """Rule 3: what the isolated judge settles about a suspect."""
     match run.status:
         case "fail":
-            return Step.FAIL
+            # Where a call before the failure was too slow, the official judge would have stopped there.
+            return Step.TIMEOUT if run.strain > 1.0 else Step.FAIL
         case "timeout":
             return Step.TIMEOUT if run.strain >= BEYOND_LOAD else Step.UNDECIDED
         case _:

@@ -44,6 +44,8 @@ def test_alone(status: str, wall: float, idle: float | None, step: Step) -> None
     ("status", "strain", "step"),
     [
         ("fail", 0.0, Step.FAIL),
+        ("fail", 1.0, Step.FAIL),
+        ("fail", 1.01, Step.TIMEOUT),
         ("timeout", GENEROSITY, Step.TIMEOUT),
         ("timeout", 3.6, Step.TIMEOUT),
         ("timeout", 3.59, Step.UNDECIDED),
