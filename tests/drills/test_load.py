@@ -75,7 +75,11 @@ def test_load_changes_no_result(tmp_path: Path) -> None:
     quiet = [_one_run(files, tmp_path / f"quiet{n}", f"quiet {n}") for n in range(quiet_runs)]
     with busy():
         loaded = [_one_run(files, tmp_path / f"busy{n}", f"busy {n}") for n in range(busy_runs)]
-    for run in [*quiet[1:], *loaded]:
-        for samples, tasks in run.items():
-            changed = {task: (quiet[0][samples][task], one) for task, one in tasks.items()}
-            assert {task: pair for task, pair in changed.items() if pair[0] != pair[1]} == {}, samples
+    changed = [
+        (Path(samples).name, task, quiet[0][samples][task], one)
+        for run in [*quiet[1:], *loaded]
+        for samples, tasks in run.items()
+        for task, one in tasks.items()
+        if one != quiet[0][samples][task]
+    ]
+    assert changed == []
