@@ -108,9 +108,11 @@ class Sandbox:
 
     def _living_helper(self) -> launch.Helper:
         """The helper process; a new one if it died, of a shortage of memory for instance."""
+        if self._plan.mode == "bwrap-each":
+            return launch.start(self._kind, self._plan)
         with self._lock:
             if self._starting is None:
-                return launch.start(self._kind, self._plan)
+                raise SandboxError(f"the {self._kind} sandbox was expected to be open, found it closed")
             helper = self._starting.result()
             if helper.process.poll() is None:
                 return helper
