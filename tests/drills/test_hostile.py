@@ -8,6 +8,8 @@ under the official judge and attacks under the isolated one.
 import contextlib
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -77,6 +79,11 @@ class Outside:
         """Name of an abstract unix socket that this process listens on."""
         return f"alloy-drill-listening-{os.getpid()}"
 
+    @property
+    def process(self) -> str:
+        """What the samples' processes call themselves (15 bytes at most), different in each test process."""
+        return f"drill-{os.getpid()}"
+
     def fill_in(self, code: str) -> str:
         """Tell a sample where the things are that it is to attack."""
         known = {
@@ -86,6 +93,7 @@ class Outside:
             "@ABSTRACT@": self.abstract,
             "@PORT@": str(self.port),
             "@PID@": str(os.getpid()),
+            "@PROCESS@": self.process,
             "@CHECKOUT@": str(CHECKOUT),
             "@DATASET@": str(self.folder / "direct" / "dataset.jsonl"),
         }
@@ -271,11 +279,29 @@ def test_nothing_was_written_outside(runs: Runs) -> None:
     assert found == []
 
 
-def test_no_process_is_left(runs: Runs) -> None:
-    assert runs.direct
-    left = []
+def _processes(name: str) -> list[str]:
+    """Ids of the machine's processes of that name."""
+    found = []
     for comm in Path("/proc").glob("[0-9]*/comm"):
         with contextlib.suppress(OSError):
-            if comm.read_text(encoding="utf-8", errors="replace").startswith("alloy-drill"):
-                left.append(comm.parent.name)
-    assert left == []
+            if comm.read_text(encoding="utf-8", errors="replace").strip() == name:
+                found.append(comm.parent.name)
+    return found
+
+
+def test_a_left_process_would_be_found(tmp_path: Path) -> None:
+    name = Outside(folder=tmp_path).process
+    code = (
+        f"import ctypes; ctypes.CDLL(None).prctl(15, {name.encode()!r}, 0, 0, 0); print(flush=True); input()"
+    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as left:
+        assert left.stdout
+        left.stdout.readline()
+        assert _processes(name) == [str(left.pid)]
+        left.kill()
+
+
+def test_no_process_is_left(runs: Runs) -> None:
+    assert runs.direct
+    assert _processes(runs.outside.process) == []

@@ -26,6 +26,8 @@ pytestmark = [
 ]
 
 BUSY_PROCESSES = 6
+Results = dict[str, dict[str, TaskResult]]
+"""By samples file and task."""
 SPIN = "n = 0\nwhile True: n = (n * 31 + 7) % 1000003"
 
 
@@ -54,7 +56,7 @@ def _files(folder: Path) -> list[tuple[str, Path]]:
     return files + [("humaneval_plus", samples) for samples in published.published_samples()]
 
 
-def _one_run(files: list[tuple[str, Path]], cache: Path, label: str) -> dict[str, dict[str, TaskResult]]:
+def _one_run(files: list[tuple[str, Path]], cache: Path, label: str) -> Results:
     """Score every file without anything remembered from another run, reference outputs included."""
     found = {}
     for benchmark, samples in files:
@@ -63,23 +65,32 @@ def _one_run(files: list[tuple[str, Path]], cache: Path, label: str) -> dict[str
         sensitive = sorted(task for task, one in result.tasks.items() if one.load_sensitive)
         name = f"{samples.parent.parent.parent.name}/{samples.name}"
         print(
-            f"\n{label} {name}: {time.monotonic() - began:.1f} s, undecided {result.undecided}, {sensitive=}"
+            f"\n{label} {name}: {time.monotonic() - began:.1f} s, undecided {result.undecided}, {sensitive=}",
+            flush=True,
         )
         found[str(samples)] = published.outcomes(result)
     return found
 
 
-def test_load_changes_no_result(tmp_path: Path) -> None:
-    files = _files(tmp_path)
-    quiet_runs, busy_runs = _runs("ALLOY_DRILL_QUIET_RUNS"), _runs("ALLOY_DRILL_BUSY_RUNS")
-    quiet = [_one_run(files, tmp_path / f"quiet{n}", f"quiet {n}") for n in range(quiet_runs)]
-    with busy():
-        loaded = [_one_run(files, tmp_path / f"busy{n}", f"busy {n}") for n in range(busy_runs)]
+def _changes(reference: Results, run: Results, label: str) -> list[tuple[str, str, TaskResult, TaskResult]]:
+    """Every task whose result differs, told at once: a run of hours must not be lost with its last minute."""
     changed = [
-        (Path(samples).name, task, quiet[0][samples][task], one)
-        for run in [*quiet[1:], *loaded]
+        (Path(samples).name, task, reference[samples][task], one)
         for samples, tasks in run.items()
         for task, one in tasks.items()
-        if one != quiet[0][samples][task]
+        if one != reference[samples][task]
     ]
+    print(f"\n{label}: {len(changed)} of {sum(map(len, run.values()))} results changed {changed}", flush=True)
+    return changed
+
+
+def test_load_changes_no_result(tmp_path: Path) -> None:
+    files = _files(tmp_path)
+    reference = _one_run(files, tmp_path / "quiet0", "quiet 0")
+    changed = []
+    for n in range(1, _runs("ALLOY_DRILL_QUIET_RUNS")):
+        changed += _changes(reference, _one_run(files, tmp_path / f"quiet{n}", f"quiet {n}"), f"quiet {n}")
+    with busy():
+        for n in range(_runs("ALLOY_DRILL_BUSY_RUNS")):
+            changed += _changes(reference, _one_run(files, tmp_path / f"busy{n}", f"busy {n}"), f"busy {n}")
     assert changed == []

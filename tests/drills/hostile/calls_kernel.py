@@ -4,7 +4,7 @@
 import ctypes
 import posix
 
-ctypes.CDLL(None).prctl(15, b"alloy-drill", 0, 0, 0)
+ctypes.CDLL(None).prctl(15, b"@PROCESS@", 0, 0, 0)
 
 BPF, IO_URING_SETUP, USERFAULTFD, KEYCTL, REBOOT = 321, 425, 323, 250, 169
 OPEN_BY_HANDLE_AT, KEXEC_LOAD, PERF_EVENT_OPEN = 304, 246, 298

@@ -4,7 +4,7 @@
 import ctypes
 import posix
 
-ctypes.CDLL(None).prctl(15, b"alloy-drill", 0, 0, 0)
+ctypes.CDLL(None).prctl(15, b"@PROCESS@", 0, 0, 0)
 
 
 def breach():

@@ -5,7 +5,7 @@ import signal
 import ctypes
 import posix
 
-ctypes.CDLL(None).prctl(15, b"alloy-drill", 0, 0, 0)
+ctypes.CDLL(None).prctl(15, b"@PROCESS@", 0, 0, 0)
 
 
 def tally(n):
