@@ -44,6 +44,10 @@ def describe(device: str = "cpu", *, floats: bool = False) -> dict[str, JSON]:
     return dict(sorted(found.items()))
 
 
+_ASKED_FOR = "determinism/seed"
+"""Part of what a run is told, not of where it runs; a different one explains no different bytes away."""
+
+
 def differences(recorded: Mapping[str, JSON], current: Mapping[str, JSON]) -> tuple[str, ...]:
     """Where two environments differ, as ``name: recorded -> current``, sorted by name.
 
@@ -53,7 +57,7 @@ def differences(recorded: Mapping[str, JSON], current: Mapping[str, JSON]) -> tu
     return tuple(
         f"{name}: {before[name]} -> {now.get(name, 'absent')}"
         for name in sorted(before)
-        if before[name] != now.get(name, "absent")
+        if name != _ASKED_FOR and before[name] != now.get(name, "absent")
     )
 
 

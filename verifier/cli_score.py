@@ -95,7 +95,7 @@ def document(result: "ScoreResult") -> dict[str, JSON]:
         "judge": result.judge,
         "passed": result.passed,
         "total": result.total,
-        result.metric: result.pass_at_1(),
+        result.metric: result.value(),
         "answered": result.answered,
         "undecided": result.undecided,
         "samplesSha256": result.samples_sha256,
@@ -130,6 +130,7 @@ def _of_the_harness(result: "ScoreResult") -> dict[str, JSON]:
                 "stderr": metric.stderr,
                 "n": metric.n,
                 "whole": metric.whole,
+                "full": metric.full,
             }
             for metric in result.metrics
         ],
@@ -163,7 +164,9 @@ def sentence(result: "ScoreResult") -> str:
     """Return the score in one sentence, never as a percentage where the file is partial."""
     name = clean(result.benchmark)
     open_ = f", {result.undecided} undecided on this machine" if result.undecided else ""
-    score = result.pass_at_1()
+    score = result.value()
+    if score is not None and result.headline is not None:
+        return f"{name}: {result.metric} {100 * score:.2f} over {result.total} problems{_also(result)}"
     if score is not None:
         return (
             f"{name}: {result.passed} of {result.total} problems confirmed,"

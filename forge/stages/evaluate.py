@@ -142,7 +142,7 @@ def _score(context: StageContext, name: str, samples: Path) -> tuple[float | Non
         raise
     except AlloyError as error:
         return None, f"{error}. {error.remedy}".strip()
-    share = result.pass_at_1()
+    share = result.value()
     said = f"{result.passed} of {result.total} problems solved, judge {result.judge}"
     return (None, f"no pass@1: {said}") if share is None else (round(100 * share, 2), said)
 

@@ -39,11 +39,12 @@ class Metric:
 
     Attributes:
         name, filter: the harness's names for it.
-        value: the number, mostly in [0, 1].
+        value: the number, as the harness gives it.
         stderr: its standard error as the harness computes it; None where it computes none.
         n: how many answered problems it rests on.
         task: the harness's task or group that it belongs to.
         whole: whether it is of the whole benchmark, not of one of its parts.
+        full: what the harness calls 100 %: 1 where it gives fractions, 100 where it gives percent.
     """
 
     name: str
@@ -53,9 +54,32 @@ class Metric:
     n: int
     task: str
     whole: bool = True
+    full: float = 1.0
+
+    @property
+    def fraction(self) -> float:
+        """The number as a fraction of 100 %."""
+        return self.value / self.full
 
     def __str__(self) -> str:
         return f"{self.name},{self.filter}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What is remembered of one answer, for notes on samples as evidence.
+
+    Attributes:
+        digest: of the answer's text without surrounding space.
+        length: of that text, in characters.
+        canonical: it is the dataset's own solution.
+        of: another problem that it answers instead; empty if there is none.
+    """
+
+    digest: str
+    length: int
+    canonical: bool = False
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +111,13 @@ class ScoreResult:
         missing, extra, duplicate: task ids that the file lacks, has beyond the benchmark, or repeats.
         samples_sha256: digest of the scored file.
         notes: remarks on how it was judged.
-        metric: name of the share of confirmed problems.
+        metric: name of the share of confirmed problems, or of the headline.
+        headline: the number that claims are about, where that is not the share of confirmed problems: a word
+            error rate, BLEU, a mean of partial credits.
         metrics: every number of the harness; empty where that share is the only one.
         differing: where the log contradicts its own samples.
         limits: why this score cannot decide a claim, whatever it is.
+        answers: what is remembered of each answer, by task id.
     """
 
     benchmark: str
@@ -106,6 +133,8 @@ class ScoreResult:
     metrics: tuple[Metric, ...] = ()
     differing: tuple[Difference, ...] = ()
     limits: tuple[str, ...] = ()
+    headline: Metric | None = None
+    answers: Mapping[str, Answer] = field(default_factory=dict)
 
     @property
     def passed(self) -> int:
@@ -122,11 +151,14 @@ class ScoreResult:
         """Number of the benchmark's problems that the file answers."""
         return len(self.tasks)
 
-    def pass_at_1(self) -> float | None:
-        """Share of confirmed problems in [0, 1] (pass@1); None for a partial or undecided file."""
+    def value(self) -> float | None:
+        """What ``metric`` names as a fraction of 100 %: the headline, or the share of confirmed problems.
+
+        None for a partial or undecided file.
+        """
         if self.missing or self.undecided or not self.total:
             return None
-        return self.passed / self.total
+        return self.passed / self.total if self.headline is None else self.headline.fraction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,9 +94,7 @@ def compare(claim: Claim, result: ScoreResult) -> Outcome:
     """Compare a claimed score with a judged samples file."""
     scale = unit(claim.expected)
     open_ = result.undecided + len(result.missing)
-    possible = Interval(
-        Decimal(scale * result.passed) / result.total, Decimal(scale * (result.passed + open_)) / result.total
-    )
+    possible = _possible(result, scale, open_)
     judged = _Judged(claim, result, scale, possible)
     given = published(claim.expected)
     other = None if given.meets(possible) or open_ else _other_metric(result, given, scale)
@@ -105,9 +103,9 @@ def compare(claim: Claim, result: ScoreResult) -> Outcome:
         outcome = not_checked(reason, found=judged.found, **judged.rests_on)
     elif other is not None:
         outcome = verified(
-            f"{other.name} through filter {other.filter}: {scale * other.value:.6g}"
+            f"{other.name} through filter {other.filter}: {scale * other.fraction:.6g}"
             f" ({result.metric} would be {possible})",
-            found=round(scale * other.value, 2 if scale == 100 else 4),
+            found=round(scale * other.fraction, 2 if scale == 100 else 4),
             **judged.rests_on,
         )
     elif not given.meets(possible):
@@ -124,6 +122,19 @@ def compare(claim: Claim, result: ScoreResult) -> Outcome:
     return _with_notes(outcome, claim, result)
 
 
+def _possible(result: ScoreResult, scale: int, open_: int) -> Interval:
+    """Scores that a judged file leaves open; a headline of an incomplete file leaves all open."""
+    if result.headline is None:
+        return Interval(
+            Decimal(scale * result.passed) / result.total,
+            Decimal(scale * (result.passed + open_)) / result.total,
+        )
+    if open_:
+        return Interval(Decimal(0), Decimal("Infinity"))
+    value = Decimal(repr(result.headline.fraction)) * scale
+    return Interval(value, value)
+
+
 @dataclass(frozen=True, slots=True)
 class _Judged:
     """A judged file beside the claim on it; ``possible`` are the scores that it leaves open."""
@@ -135,10 +146,15 @@ class _Judged:
 
     @property
     def text(self) -> str:
-        return f"{self.result.passed} of {self.result.total} confirmed"
+        result = self.result
+        if result.headline is None:
+            return f"{result.passed} of {result.total} confirmed"
+        return f"{result.headline.name} over {result.answered} of {result.total} problems"
 
     @property
-    def found(self) -> float:
+    def found(self) -> float | None:
+        if self.result.headline is not None and not self.possible.high.is_finite():
+            return None
         return round(float(self.possible.low), 2 if self.scale == 100 else 4)
 
     @property
@@ -174,7 +190,7 @@ class _Judged:
 def _other_metric(result: ScoreResult, given: Interval, scale: int) -> Metric | None:
     """Another metric of the whole benchmark that the claim may mean; cards seldom name metric and filter."""
     for metric in result.metrics:
-        value = Decimal(repr(metric.value)) * scale
+        value = Decimal(repr(metric.fraction)) * scale
         if metric.whole and given.meets(Interval(value, value)):
             return metric
     return None

@@ -65,7 +65,7 @@ def test_right_solutions_are_confirmed_by_both(dataset: Path, tmp_path: Path) ->
     found = result.tasks["T/3"]
     assert (found.official, found.isolated, found.confirmed, found.fixed) == ("fail", "pass", False, "pass")
     assert (result.passed, result.total, result.missing) == (3, 4, ())
-    assert result.pass_at_1() == 0.75
+    assert result.value() == 0.75
     assert result.judge["version"] == "0.3.1"
 
 
@@ -106,7 +106,7 @@ def test_a_fooled_official_judge_is_found_out(dataset: Path, tmp_path: Path) -> 
 
 def test_partial_file_has_no_pass_at_1(dataset: Path, tmp_path: Path) -> None:
     result = scored(dataset, tmp_path, {"T/1": HONEST["T/1"]})
-    assert (result.passed, result.answered, result.total, result.pass_at_1()) == (1, 1, 4, None)
+    assert (result.passed, result.answered, result.total, result.value()) == (1, 1, 4, None)
     assert result.missing == ("T/0", "T/2", "T/3")
 
 

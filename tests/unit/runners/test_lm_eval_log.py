@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from verifier.errors import AlloyError, DocumentError, EvidenceMissingError, UsageError
 from verifier.runners import registry
-from verifier.runners.lm_eval import dataset, identity, layout, log, process, results, worker
+from verifier.runners.child import process, worker
+from verifier.runners.lm_eval import dataset, identity, layout, log, results
 from verifier.runners.lm_eval.declared import RUNNERS
 from verifier.runners.lm_eval.log import Line
 from verifier.runners.lm_eval.names import NAMES
@@ -346,7 +347,7 @@ def test_an_error_survives_the_way_back() -> None:
 def test_a_worker_that_dies_is_the_judges_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "_WORKER", "no.such.module")
     with pytest.raises(AlloyError, match=r"ended without an answer \(status 1\).*no\.such") as caught:
-        process.ask({"tasks": []}, None)
+        process.ask("verifier.runners.lm_eval.rescore:run", {"tasks": []})
     assert type(caught.value).__name__ == "JudgeError"
 
 
@@ -364,7 +365,7 @@ def test_a_worker_that_gets_nowhere_is_ended(tmp_path: Path, monkeypatch: pytest
     }
     monkeypatch.setattr(process, "SILENCE", 2.0)
     with pytest.raises(AlloyError, match="no problem was judged within 2 seconds"):
-        process.ask(request, None)
+        process.ask("verifier.runners.lm_eval.rescore:run", request)
 
 
 def test_a_missing_package_names_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,7 +131,8 @@ def test_without_a_recorded_environment_other_bytes_decide_nothing(card):
 @pytest.mark.slow
 def test_another_seed_is_another_result(card):
     edit(card, lambda d: d["results"]["execution"].update(seed=6))
-    assert redo(card).verdict is Verdict.REFUTED
+    outcome = redo(card)
+    assert outcome.verdict is Verdict.REFUTED, outcome.reason
 
 
 def test_other_training_texts_go_red(card):

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from verifier.errors import EvidenceMissingError
+from verifier.runners.child.process import ask
 from verifier.runners.lm_eval import dataset as dataset_file
 from verifier.runners.lm_eval import identity, layout, results
-from verifier.runners.lm_eval.process import ask
 from verifier.runners.lm_eval.verdict import Judged, limits, reported
 from verifier.runners.model import DatasetPin, Difference, Metric, Progress, ScoreResult, TaskResult
 from verifier.verdicts import JSON
@@ -108,7 +108,7 @@ class LmEvalRunner:
             if on_progress is not None:
                 on_progress("samples", done, max(done, total))
 
-        found = ask(self._request(run, said), tell)
+        found = ask("verifier.runners.lm_eval.rescore:run", self._request(run, said), tell)
         judged = Judged(
             reports=found["tasks"], metrics=tuple(self._metrics(found["metrics"])), results=said, known=known
         )

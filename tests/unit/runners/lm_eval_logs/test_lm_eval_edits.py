@@ -119,7 +119,7 @@ def test_an_edited_problem(runs: dict[str, Run], tmp_path: Path, name: str, whic
     assert careful.extra == (f"{task}/1",)
     assert careful.missing == (f"{task}/1",)
     assert f"{task}/1" not in careful.tasks
-    assert careful.pass_at_1() is None
+    assert careful.value() is None
 
 
 def test_an_edited_reference_answer(runs: dict[str, Run], tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_a_dropped_problem(runs: dict[str, Run], tmp_path: Path, name: str, whic
     after = scored(run, name)
     assert after.missing == (f"{task}/1",)
     assert (after.extra, after.duplicate) == ((), ())
-    assert after.pass_at_1() is None
+    assert after.value() is None
     assert (task, "task_hashes") in noticed(after)
 
 

@@ -49,7 +49,7 @@ def check(run: Run, name: str) -> ScoreResult:
     }
     assert {task: status.confirmed for task, status in result.tasks.items()} == statuses
     whole = [m.value for m in result.metrics if m.whole and str(m) == result.metric]
-    assert whole == [pytest.approx(result.pass_at_1(), abs=1e-12)]
+    assert whole == [pytest.approx(result.value(), abs=1e-12)]
     assert all(one.n == result.total for one in result.metrics if one.whole)
     return result
 
@@ -83,7 +83,7 @@ def test_neither_torch_nor_network(runs: dict[str, Run], name: str) -> None:
     """The worker's own hardening, and after scoring torch is not there and no connection can be made."""
     program = """
 import json, sys
-from verifier.runners.lm_eval.worker import harden
+from verifier.runners.child.worker import harden
 harden()
 from verifier.runners.lm_eval.rescore import run
 found = run(json.loads(sys.argv[1]), lambda done: None)

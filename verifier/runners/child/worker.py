@@ -1,8 +1,9 @@
-"""A process that scores the logs of one run: no torch, no network, the main thread for timers.
+"""A process that scores samples: no torch, no network, the main thread for timers.
 
 It reads one request (JSON) from standard input and writes lines of JSON: progress, then a result or an error.
 """
 
+import importlib
 import json
 import os
 import sys
@@ -11,7 +12,7 @@ from typing import IO, Any
 from verifier.errors import AlloyError, DocumentError, JudgeError
 
 _FORBIDDEN = ("socket.connect", "socket.bind", "socket.getaddrinfo", "os.system", "os.exec")
-_HIDDEN = ("torch", "transformers", "tensorflow", "jax", "flax")
+_HIDDEN = ("torch", "torchvision", "torchaudio", "transformers", "tensorflow", "jax", "flax")
 
 
 def main() -> int:
@@ -22,9 +23,9 @@ def main() -> int:
     request = json.load(sys.stdin)
     harden()
     try:
-        from verifier.runners.lm_eval.rescore import run
-
-        _say(out, {"result": run(request, lambda done: _say(out, {"done": done}))})
+        module, _, name = request["entry"].partition(":")
+        run = getattr(importlib.import_module(module), name)
+        _say(out, {"result": run(request["request"], lambda done: _say(out, {"done": done}))})
     except AlloyError as error:
         _say(out, {"error": marshal(error)})
     except Exception as error:  # noqa: BLE001 (the reader has to learn of it, whatever it is)

@@ -12,27 +12,31 @@ from typing import Any
 from verifier import errors
 from verifier.errors import AlloyError, DocumentError, JudgeError
 
-_WORKER = "verifier.runners.lm_eval.worker"
+_WORKER = "verifier.runners.child.worker"
 SILENCE = 900.0
 """Seconds without progress after which the process is ended; a stranger's pattern can take for ever."""
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "NLTK_DATA", "SYSTEMROOT", "VIRTUAL_ENV")
 
 
-def ask(request: Mapping[str, Any], on_progress: Callable[[int], None] | None) -> dict[str, Any]:
+def ask(
+    entry: str, request: Mapping[str, Any], on_progress: Callable[[int], None] | None = None
+) -> dict[str, Any]:
     """Score in a process of its own.
 
     There the harness is the only guest: no torch, no network, and the main thread, which math-verify's timers
     need.
 
     Args:
-        request: see ``rescore.run``.
-        on_progress: told how many lines are done.
+        entry: ``module:function`` of this project. It is called with the request and a function that is told
+            how many samples are done, and returns what JSON can hold.
+        request: what that function wants; what JSON can hold.
+        on_progress: told how many samples are done.
 
     Raises:
         AlloyError: whatever scoring raised.
         JudgeError: the process died, or got nowhere.
     """
-    with tempfile.TemporaryDirectory(prefix="alloy-lm-eval-") as home, tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryDirectory(prefix="alloy-judge-") as home, tempfile.TemporaryFile() as said:
         process = subprocess.Popen(  # noqa: S603 (our own module, by this interpreter)
             [sys.executable, "-P", "-m", _WORKER],
             stdin=subprocess.PIPE,
@@ -44,7 +48,7 @@ def ask(request: Mapping[str, Any], on_progress: Callable[[int], None] | None) -
         )
         watch = _Watch(process)
         try:
-            answer = _talk(process, json.dumps(request), on_progress, watch)
+            answer = _talk(process, json.dumps({"entry": entry, "request": request}), on_progress, watch)
         finally:
             watch.stop()
             process.kill()
