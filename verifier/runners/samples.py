@@ -1,4 +1,4 @@
-"""Reading a samples file: one JSON object a line, as evalplus writes and reads them."""
+"""Reading samples as evalplus writes and reads them: one JSON object a line, or a folder of programs."""
 
 import hashlib
 import json
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from verifier.errors import DocumentError, UsageError
+from verifier.runners import sample_folder
 
 MAX_FILE = 256 << 20
 MAX_LINE = 8 << 20
@@ -35,7 +36,7 @@ class Samples:
     Attributes:
         answers: samples of the benchmark's problems, in the file's order.
         missing, extra, duplicate: task ids that the file lacks, has beyond the benchmark, or repeats.
-        sha256: digest of the file.
+        sha256: digest of the file; of a folder over the names and contents of its programs.
     """
 
     answers: tuple[Sample, ...]
@@ -46,24 +47,20 @@ class Samples:
 
 
 def load(path: Path, prompts: Mapping[str, str]) -> Samples:
-    """Read a samples file.
+    """Read a samples file, or a folder of programs.
 
     Args:
-        path: JSONL with ``task_id`` and ``solution``, or ``completion`` (then the prompt goes before it).
+        path: JSONL with ``task_id`` and ``solution``, or ``completion`` (then the prompt goes before it); or
+            a folder as ``sample_folder`` reads it.
         prompts: prompt by task id of the whole benchmark.
 
     Raises:
         UsageError: the file cannot be read.
         DocumentError: it is too large, or a line is not such an object; the pointer is the line's index.
     """
-    try:
-        if path.stat().st_size > MAX_FILE:
-            raise DocumentError(
-                f"samples file: expected at most {MAX_FILE} bytes, found {path.stat().st_size}"
-            )
-        data = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"samples file {path}: expected a readable file, found: {error.strerror}") from error
+    if path.is_dir():
+        return _of_folder(path, prompts)
+    data = _bytes(path)
     answers: list[Sample] = []
     counts: Counter[str] = Counter()
     for number, line in _lines(data):
@@ -73,12 +70,34 @@ def load(path: Path, prompts: Mapping[str, str]) -> Samples:
         if task_id in prompts:
             code = record["solution"] if "solution" in record else prompts[task_id] + record["completion"]
             answers.append(Sample(task_id=task_id, code=code))
+    return _matched(answers, counts, prompts, hashlib.sha256(data).hexdigest())
+
+
+def _of_folder(path: Path, prompts: Mapping[str, str]) -> Samples:
+    programs, digest = sample_folder.read(path)
+    counts = Counter(program.task_id for program in programs)
+    answers = [Sample(task_id=p.task_id, code=p.code) for p in programs if p.task_id in prompts]
+    return _matched(answers, counts, prompts, digest)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_FILE:
+            raise DocumentError(
+                f"samples file: expected at most {MAX_FILE} bytes, found {path.stat().st_size}"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"samples file {path}: expected a readable file, found: {error.strerror}") from error
+
+
+def _matched(answers: list[Sample], counts: Counter[str], prompts: Mapping[str, str], sha256: str) -> Samples:
     return Samples(
         answers=tuple(answers),
         missing=tuple(task for task in prompts if not counts[task]),
         extra=tuple(sorted(task for task in counts if task not in prompts)),
         duplicate=tuple(sorted(task for task, count in counts.items() if count > 1)),
-        sha256=hashlib.sha256(data).hexdigest(),
+        sha256=sha256,
     )
 
 
