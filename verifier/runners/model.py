@@ -74,12 +74,15 @@ class Answer:
         length: of that text, in characters.
         canonical: it is the dataset's own solution.
         of: another problem that it answers instead; empty if there is none.
+        size: nodes of the syntax tree of what was compared, where it is a program; else 0. Short ones are
+            alike by chance.
     """
 
     digest: str
     length: int
     canonical: bool = False
     of: str = ""
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
