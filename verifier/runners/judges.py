@@ -25,7 +25,7 @@ TOTAL_LIMIT = 60.0
 """evalplus's cap on the seconds of one run over all inputs."""
 
 MIB = 1 << 20
-REVISION = 3
+REVISION = 4
 """Raised whenever a change here may change a status."""
 
 LIMITS = {
@@ -82,15 +82,14 @@ class IsolatedRun:
 
     Attributes:
         status: ``pass``, ``fail`` or ``timeout``.
-        strain: for a pass or a failure the largest share of the official limit that a call took up to
-            there, for a timeout the multiple of it that the call had taken when it was ended; processor time
-            or time asleep.
+        strain: for a pass the largest share of the official limit that a call took, for a timeout the
+            multiple of it that the call had taken when it was ended, else 0; processor time or time asleep.
         note: why it did not pass.
         killed: somebody ended its process: the sample, or a machine short of memory.
     """
 
     status: str
-    strain: float
+    strain: float = 0.0
     note: str = ""
     killed: bool = False
 
@@ -186,14 +185,12 @@ def judge_in_isolation(
     reply = run_isolated(sandbox, problem, suite.inputs, code, [GENEROSITY * limit for limit in limits], mode)
     loaded, outputs, times, ended = read_frames(reply)
     if len(outputs) > len(limits):
-        return IsolatedRun(status="fail", strain=0.0, note=f"{suite.name}: more results than inputs")
+        return IsolatedRun(status="fail", note=f"{suite.name}: more results than inputs")
     verdicts = _agreements(dataset, problem, suite, outputs)
-    shares = [seconds / limit for seconds, limit in zip(times, limits, strict=False)]
     if False in verdicts[: len(outputs)]:
-        wrong = verdicts.index(False)
-        strain = max(shares[: wrong + 1], default=0.0)
-        return IsolatedRun(status="fail", strain=strain, note=f"{suite.name} input {wrong}: wrong result")
+        return IsolatedRun(status="fail", note=f"{suite.name} input {verdicts.index(False)}: wrong result")
     if len(outputs) == len(limits):
+        shares = (seconds / limit for seconds, limit in zip(times, limits, strict=False))
         return IsolatedRun(status="pass", strain=max(shares, default=0.0))
     where = f"{suite.name} input {len(outputs)}" if loaded else "loading the code"
     if ended == TIMED_OUT or reply.cause in ("stalled", "wall"):
@@ -203,11 +200,10 @@ def judge_in_isolation(
         bound = GENEROSITY * (limit if loaded else MIN_TIME_LIMIT)
         if ended == TIMED_OUT and times and seconds < BELIEVABLE * bound:
             # The timer never fires before the limit: a sooner report is the candidate's own invention.
-            return IsolatedRun(status="fail", strain=0.0, note=f"{where}: reported a timeout that was none")
+            return IsolatedRun(status="fail", note=f"{where}: reported a timeout that was none")
         return IsolatedRun(status="timeout", strain=seconds / limit, note=f"{where}: out of time")
     killed = ended is None and _killed(reply)
-    strain, note = max(shares, default=0.0), f"{where}: {_why(ended, reply)}"
-    return IsolatedRun(status="fail", strain=strain, note=note, killed=killed)
+    return IsolatedRun(status="fail", note=f"{where}: {_why(ended, reply)}", killed=killed)
 
 
 def _killed(reply: Reply) -> bool:

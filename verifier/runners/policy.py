@@ -4,15 +4,15 @@ evalplus limits wall-clock time, so other load on the machine can fail a right s
 
 1. A pass is a pass, and a failure sooner than the smallest time limit is a failure: no limit had a part in
    it. A process that somebody killed is no failure yet: a machine short of memory does that, too.
-2. Any other failure is suspect, and is judged again with nothing else of ours running. The same two rules
-   apply. A failure on time while the machine had half a core to spare is a confirmed timeout; a process
+2. Any other failure is suspect. evalplus says "fail" of a wrong result and of a call out of time alike, so
+   the isolated judge is asked, whose limits are processor time (or time asleep) and four times as long: a
+   wrong result is a failure, and a call that takes nearly all of that is a timeout, on any machine.
+3. What is still suspect is judged again officially with nothing else of ours running, and the first rule
+   applies. A failure on time while the machine had half a core to spare is a confirmed timeout; a process
    that is killed again is a failure.
-3. On a busy machine the isolated judge decides, whose limits are processor time (or time asleep) and four
-   times as long: a wrong result is a failure, or a timeout if a call before it took more than its official
-   limit; a call that takes nearly all of that is a timeout beyond anything that load can do; and if no call
-   takes more than its official limit, load alone was to blame, and the official judge is asked once more
-   with its limits stretched.
-4. What is still open is tried again, and at last stays undecided. Undecided is never a failure.
+4. On a busy machine the isolated judge is asked again: if no call takes more than its official limit, load
+   alone was to blame, and the official judge is asked once more with its limits stretched.
+5. What is still open is tried again, and at last stays undecided. Undecided is never a failure.
 """
 
 from dataclasses import dataclass
@@ -59,8 +59,15 @@ def first(run: OfficialRun) -> Step:
     return Step.FAIL if run.wall < MIN_TIME_LIMIT and not run.killed else Step.SUSPECT
 
 
+def apart(run: IsolatedRun) -> Step:
+    """Rule 2: what the isolated judge settles about a suspect; other load has no part in it."""
+    if run.status == "fail" and not run.killed:
+        return Step.FAIL
+    return Step.TIMEOUT if run.status == "timeout" and run.strain >= BEYOND_LOAD else Step.SUSPECT
+
+
 def alone(seen: Alone) -> Step:
-    """Rule 2: what a run alone settles."""
+    """Rule 3: what a run alone settles."""
     if seen.run.killed:
         return Step.FAIL
     step = first(seen.run)
@@ -70,19 +77,15 @@ def alone(seen: Alone) -> Step:
 
 
 def on_a_busy_machine(run: IsolatedRun) -> Step:
-    """Rule 3: what the isolated judge settles about a suspect."""
-    match run.status:
-        case "fail":
-            # Where a call before the failure was too slow, the official judge would have stopped there.
-            return Step.TIMEOUT if run.strain > 1.0 else Step.FAIL
-        case "timeout":
-            return Step.TIMEOUT if run.strain >= BEYOND_LOAD else Step.UNDECIDED
-        case _:
-            return Step.STRETCH if run.strain <= 1.0 else Step.UNDECIDED
+    """Rule 4: what the isolated judge settles where the official one's limits are load's as well."""
+    step = apart(run)
+    if step is not Step.SUSPECT:
+        return step
+    return Step.STRETCH if run.status == "pass" and run.strain <= 1.0 else Step.UNDECIDED
 
 
 def stretched(run: OfficialRun) -> Step:
-    """Rule 3, last part: what the official judge says once load cannot matter."""
+    """Rule 4, last part: what the official judge says once load cannot matter."""
     if run.status == "pass":
         return Step.PASS
     return Step.FAIL if run.wall < MIN_TIME_LIMIT * STRETCH else Step.UNDECIDED

@@ -2,9 +2,10 @@
 
 1. Every solution goes to the official judge, and what passes there to the isolated judge at once, ``jobs``
    solutions at a time; each run holds a lock that runs share.
-2. Solutions whose official answer is suspect go there again one by one, under the same lock held alone, so
-   that not even another process of this project disturbs them; ``policy`` says what each answer settles.
-3. What passes on this second look goes to the isolated judge as well.
+2. So does one whose official answer is suspect; what is wrong, or out of time by any measure, is settled.
+3. Other suspects go to the official judge again one by one, under the same lock held alone, so that not even
+   another process of this project disturbs them; ``policy`` says what each answer settles.
+4. What passes on this second look goes to the isolated judge as well.
 """
 
 import os
@@ -159,10 +160,15 @@ def _each(
 
 
 def _first(bench: Bench, case: _Case) -> None:
-    """Both judges, unless the official one's answer is suspect."""
+    """Both judges, unless the official one's answer stays suspect."""
     with beside_others():
         answer = bench.ask_official(case.sample, bench.suites(case.sample))
-    case.settled = {name: _Settled(policy.first(run)) for name, run in answer.items()}
+        case.settled = {name: _Settled(policy.first(run)) for name, run in answer.items()}
+        for suite in bench.suites(case.sample):
+            known = case.settled.get(suite.name)
+            if known is not None and known.step is Step.SUSPECT:
+                step = policy.apart(bench.ask_isolated(case.sample, suite))
+                case.settled[suite.name] = _Settled(step)
     if all(known.step is not Step.SUSPECT for known in case.settled.values()):
         _confirm(bench, case)
 

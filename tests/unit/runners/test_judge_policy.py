@@ -25,6 +25,22 @@ def test_beside_others(status: str, wall: float, step: Step) -> None:
 
 
 @pytest.mark.parametrize(
+    ("run", "step"),
+    [
+        (IsolatedRun(status="fail", strain=0.1), Step.FAIL),
+        (IsolatedRun(status="fail", strain=3.9), Step.FAIL),
+        (IsolatedRun(status="fail", strain=0.1, killed=True), Step.SUSPECT),
+        (IsolatedRun(status="timeout", strain=GENEROSITY), Step.TIMEOUT),
+        (IsolatedRun(status="timeout", strain=3.59), Step.SUSPECT),
+        (IsolatedRun(status="pass", strain=0.1), Step.SUSPECT),
+        (IsolatedRun(status="pass", strain=3.9), Step.SUSPECT),
+    ],
+)
+def test_apart(run: IsolatedRun, step: Step) -> None:
+    assert policy.apart(run) is step
+
+
+@pytest.mark.parametrize(
     ("status", "wall", "idle", "step"),
     [
         ("pass", 5.0, 0.0, Step.PASS),
@@ -44,8 +60,7 @@ def test_alone(status: str, wall: float, idle: float | None, step: Step) -> None
     ("status", "strain", "step"),
     [
         ("fail", 0.0, Step.FAIL),
-        ("fail", 1.0, Step.FAIL),
-        ("fail", 1.01, Step.TIMEOUT),
+        ("fail", 3.0, Step.FAIL),
         ("timeout", GENEROSITY, Step.TIMEOUT),
         ("timeout", 3.6, Step.TIMEOUT),
         ("timeout", 3.59, Step.UNDECIDED),
