@@ -39,6 +39,10 @@ BOUNDS = (
 """Kinds of claims that ask for a form or a range: another value that fits is just as true by them."""
 
 
+IN_A_PROCESS = ("expert-activation-profile", "lora", "quant", "train")
+"""Stages that are redone in a process of their own: too slow for many cases."""
+
+
 class ViolationError(AssertionError):
     """A property does not hold."""
 
@@ -98,6 +102,12 @@ class Workbench:
     def any_artifact(self, rng: Random) -> Artifact:
         """One of the reference artifacts."""
         return self.artifact(rng.choice([e.name for e in self.entries]))
+
+    @cached_property
+    def surgical(self) -> list[str]:
+        """Names of the reference artifacts whose recipes only move and blank bytes."""
+        stages = {e.name: self.artifact(e.name).document()["stages"] for e in self.entries}
+        return [name for name, of in stages.items() if not any(s["type"] in IN_A_PROCESS for s in of)]
 
     def file(self, rng: Random, role: str) -> bytes:
         """Bytes of a pinned reference file of a role."""
@@ -238,6 +248,22 @@ def fuzz_attested(bench: Workbench, rng: Random) -> None:
         )
 
 
+def fuzz_reforge(bench: Workbench, rng: Random) -> None:
+    """Redo a damaged recipe: an answer, and never VERIFIED for another modelHash than the base gives."""
+    artifact = bench.artifact(rng.choice(bench.surgical))
+    data = artifact.alloy.read_bytes()
+    folder = bench.variant(artifact, _mutated(rng, data))
+    report = verify(folder, tiers=(2,), options=Options(offline=True, jobs=1, base=artifact.folder / "base"))
+    (one,) = report.artifacts
+    if one.counts()[Verdict.ERROR]:
+        broken = next(c for c in one.checked if c.outcome.verdict is Verdict.ERROR)
+        raise ViolationError(f"{artifact.name}: {broken.claim.id} broke: {broken.outcome.reason}")
+    hash_ = "/results/integrity/modelHash"
+    claimed = get(parse((folder / artifact.alloy.relative_to(artifact.folder)).read_bytes()).document, hash_)
+    if one.counts()[Verdict.VERIFIED] and claimed != get(artifact.document(), hash_):
+        raise ViolationError(f"{artifact.name}: modelHash {claimed} was VERIFIED")
+
+
 def _all_verified(report: ArtifactReport) -> bool:
     counts = report.counts()
     return bool(report.checked) and counts[Verdict.VERIFIED] == len(report.checked)
@@ -260,6 +286,7 @@ TARGETS: dict[str, Callable[[Workbench, Random], None]] = {
     "samples": fuzz_samples,
     "folder": fuzz_folder,
     "attested": fuzz_attested,
+    "reforge": fuzz_reforge,
 }
 
 

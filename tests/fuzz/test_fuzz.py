@@ -16,7 +16,16 @@ from verifier.evidence.safetensors_header import parse_header
 from verifier.gate_entry import read_lock
 from verifier.report import expected
 
-CASES = {"alloy": 150, "lock": 60, "snapshot": 100, "header": 60, "samples": 60, "folder": 25, "attested": 12}
+CASES = {
+    "alloy": 150,
+    "lock": 60,
+    "snapshot": 100,
+    "header": 60,
+    "samples": 60,
+    "folder": 25,
+    "attested": 12,
+    "reforge": 12,
+}
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
 JSON = st.recursive(
