@@ -18,12 +18,21 @@ from verifier.verdicts import JSON, Finding, Outcome, Severity
 
 
 def check_score(claim: Claim, ctx: Context) -> Outcome:
-    """A score, from its samples.
+    """A score, from its samples: see :func:`judged`; then compared with the claim at its precision."""
+    result = judged(claim, ctx)
+    return result if isinstance(result, Outcome) else compare(claim, result)
+
+
+def judged(claim: Claim, ctx: Context) -> ScoreResult | Outcome:
+    """The judged samples of a score claim, or why nothing is judged.
 
     1. Without published samples nothing can be said.
     2. The samples must be the attested ones; others prove nothing about the claim.
     3. The judge must be able to run here.
-    4. Problems solved are compared with the claim at its precision.
+
+    Raises:
+        DocumentError: the samples are malformed.
+        JudgeError: the judge itself broke.
     """
     from verifier.runners import registry
 
@@ -64,7 +73,7 @@ def check_score(claim: Claim, ctx: Context) -> Outcome:
             f"{samples} is attested, but the samples lie in other files beside it, which are not;"
             " attest a single log"
         )
-    return compare(claim, result)
+    return result
 
 
 def _value(ctx: Context, pointer: str | None) -> JSON:
@@ -185,6 +194,19 @@ class _Judged:
                 **self.rests_on,
             )
         return verified(f"{self.text}: {self.possible}", found=self.found, **self.rests_on)
+
+
+def standing(claim: Claim, result: ScoreResult) -> Interval:
+    """Scores in percent that a judged file leaves open, by the metric that decides the claim on it."""
+    scale, open_ = unit(claim.expected), result.undecided + len(result.missing)
+    given = published(claim.expected)
+    other = None
+    if not open_ and not given.meets(_possible(result, scale, open_)):
+        other = _other_metric(result, given, scale)
+    if other is None:
+        return _possible(result, 100, open_)
+    value = Decimal(repr(other.fraction)) * 100
+    return Interval(value, value)
 
 
 def _other_metric(result: ScoreResult, given: Interval, scale: int) -> Metric | None:
