@@ -5,6 +5,14 @@ from verifier.claims.numbers import is_number
 from verifier.claims.slate import Slate
 from verifier.verdicts import JSON, Tier
 
+_STUDENT, _BASE = ("samplesPath", "resultHash"), ("baseSamplesPath", "baseResultHash")
+_WHOLE = {
+    **dict.fromkeys(("score", "accuracy"), _STUDENT),
+    **dict.fromkeys(("basescore", "baseaccuracy", "baselinescore", "baselineaccuracy"), _BASE),
+}
+"""Metrics of a whole benchmark, by name in small letters, and whose samples they are of. Another name may
+stand for a part (``hardScore``), whose samples nobody can tell apart."""
+
 
 def add(slate: Slate) -> None:
     """Claims about scores, samples, perplexities and benchmarks left pending."""
@@ -86,7 +94,8 @@ def _add_benchmark(slate: Slate, where: str, item: dict[str, JSON]) -> None:
         elif is_number(value) and key in ("baseline", "final"):
             slate.add(f"{name}-{key}", Tier.SCORES, "perplexity", pointer, "The perplexity is as stated.")
         elif is_number(value) and key.lower().endswith(("score", "accuracy")):
-            _add_score(slate, f"{name}-{key}", pointer, name, f"{where}/samplesPath", f"{where}/resultHash")
+            evidence = [f"{where}/{field}" for field in _WHOLE.get(key.lower(), ())]
+            _add_score(slate, f"{name}-{key}", pointer, name, *evidence)
 
 
 def _add_prior(slate: Slate, where: str, label: str) -> None:
@@ -97,7 +106,7 @@ def _add_prior(slate: Slate, where: str, label: str) -> None:
     _add_samples(slate, f"{label}-samples-digest", path, digest)
     for name, value in (slate.value(f"{where}/anchorReproduction") or {}).items():
         if is_number(value):
-            base = _base_of(slate, name)
+            base = _base_of(slate, name) if same_base(slate, where) else "/results/none"
             _add_score(
                 slate,
                 f"{label}-{name}-anchor-score",
@@ -106,6 +115,12 @@ def _add_prior(slate: Slate, where: str, label: str) -> None:
                 f"{base}/baseSamplesPath",
                 f"{base}/baseResultHash",
             )
+
+
+def same_base(slate: Slate, evaluation: str) -> bool:
+    """Whether a prior baseline's anchor is the card's base model; where it names none, it can be no other."""
+    named = slate.value(f"{evaluation}/anchorBaseModel")
+    return named is None or named == slate.value("/source/baseModel")
 
 
 def _base_of(slate: Slate, name: str) -> str:
@@ -140,6 +155,8 @@ def _add_asked_for(slate: Slate) -> None:
     if slate.value("/results") is None:
         return
     given = {item["name"] for item in slate.value("/results/benchmarks") or ()}
+    if is_number(slate.value("/results/finalPerplexity")):
+        given.add("perplexity")
     for i, stage in enumerate(slate.value("/stages")):
         for j, item in enumerate((stage.get("benchmarks") or ()) if stage.get("type") == "eval" else ()):
             if item.get("name") not in given:
