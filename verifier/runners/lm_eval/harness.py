@@ -1,8 +1,7 @@
 """The harness's own functions, given logged samples. Runs in the worker's process only; imports lm_eval."""
 
 import json
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,9 @@ from typing import Any
 from verifier.errors import DocumentError, JudgeError
 from verifier.runners.lm_eval.log import Line, wrong
 from verifier.verdicts import JSON
+
+RawMetrics = Mapping[tuple[str, str], list[Any]]
+"""Values of the problems, by metric and filter."""
 
 
 class _Docs(list[dict[str, Any]]):
@@ -60,16 +62,17 @@ def plain(value: Any) -> JSON:
     return json.loads(json.dumps(value, default=handle_non_serializable))
 
 
-def load_task(definition: Path, docs: Sequence[dict[str, Any]], where: tuple[Path, int]) -> Any:
-    """Make the harness's task around logged problems.
+def load_task(definition: Path, path: Path, first: Line) -> Any:
+    """Make the harness's task around a logged problem.
 
     Logged problems are prepared already, so that the task must not prepare them again; examples for the
-    prompt are not needed.
+    prompt are not needed. The harness takes from a dataset's first problem what a problem is; no other is
+    looked at before it is judged.
 
     Args:
         definition: the task's YAML file.
-        docs: its problems.
-        where: log and line of the first of them.
+        path: the log, for messages.
+        first: its line of the lowest index.
 
     Raises:
         DocumentError: the task cannot read its first problem.
@@ -84,7 +87,7 @@ def load_task(definition: Path, docs: Sequence[dict[str, Any]], where: tuple[Pat
         raise JudgeError(f"task {definition.name}: expected to be loadable, found {error}") from error
     for key in ("tag", "group", "task_list"):
         config.pop(key, None)
-    every = _EverySplit(_Docs(docs))
+    every = _EverySplit(_Docs([first.doc]))
     config |= {
         "process_docs": None,
         "num_fewshot": 0,
@@ -95,7 +98,7 @@ def load_task(definition: Path, docs: Sequence[dict[str, Any]], where: tuple[Pat
     try:
         return ConfigurableTask(config=config)
     except Exception as error:  # the harness tries the first problem, which is a stranger's
-        raise _unreadable(*where, error) from error
+        raise _unreadable(path, first.number, error) from error
 
 
 def filters(task: Any) -> list[str]:
@@ -103,31 +106,32 @@ def filters(task: Any) -> list[str]:
     return [ensemble.name for ensemble in task._filters]
 
 
-def score(task: Any, path: Path, lines: Sequence[Line], on_progress: Callable[[int], None]) -> list[Scored]:
-    """Filter and judge each line by itself, with the harness's filters and ``process_results``.
+def judge(task: Any, path: Path, line: Line) -> Scored:
+    """Filter and judge one line by itself, with the harness's filter and ``process_results``.
 
     Args:
         task: from ``load_task``.
         path: the log, for messages.
-        lines: lines whose filters the task has.
-        on_progress: told how many lines are done.
+        line: its filter is one of the task's.
 
     Raises:
-        DocumentError: a line's answers are not of the task's kind, or its problem cannot be judged.
+        DocumentError: the line's answers are not of the task's kind, or its problem cannot be judged.
     """
-    by_filter: dict[str, list[Line]] = {name: [] for name in filters(task)}
-    for line in lines:
-        by_filter[line.filter].append(line)
-    found: list[Scored] = []
-    for ensemble in task._filters:
-        chosen = by_filter[ensemble.name]
-        instances = [_instances(task, path, line) for line in chosen]
-        if chosen:
-            ensemble.apply([instance for group in instances for instance in group])
-        for line, group in zip(chosen, instances, strict=True):
-            found.append(_judge(task, path, line, [i.filtered_resps[ensemble.name] for i in group]))
-            on_progress(len(found))
-    return found
+    from lm_eval.utils import sanitize_list
+
+    (ensemble,) = (one for one in task._filters if one.name == line.filter)
+    instances = _instances(task, path, line)
+    try:
+        ensemble.apply(instances)
+        filtered = [instance.filtered_resps[ensemble.name] for instance in instances]
+        return Scored(
+            line=line,
+            metrics=dict(task.process_results(line.doc, filtered)),
+            filtered=plain(sanitize_list(filtered)),
+            target=str(task.doc_to_target(line.doc)),
+        )
+    except Exception as error:  # whatever a stranger's problem makes the harness raise
+        raise _unreadable(path, line.number, error) from error
 
 
 def _instances(task: Any, path: Path, line: Line) -> list[Any]:
@@ -167,32 +171,19 @@ def _number(path: Path, number: int, resp: Any) -> tuple[float, bool]:
         raise wrong(path, number, 'answers like ["-1.5", "False"]', str(resp)[:60]) from error
 
 
-def _judge(task: Any, path: Path, line: Line, filtered: list[Any]) -> Scored:
-    from lm_eval.utils import sanitize_list
-
-    try:
-        return Scored(
-            line=line,
-            metrics=dict(task.process_results(line.doc, filtered)),
-            filtered=plain(sanitize_list(filtered)),
-            target=str(task.doc_to_target(line.doc)),
-        )
-    except Exception as error:  # whatever a stranger's problem makes the harness raise
-        raise _unreadable(path, line.number, error) from error
-
-
 def _unreadable(path: Path, number: int, error: Exception) -> DocumentError:
     said = f"{type(error).__name__}: {error}"[:200]
     return wrong(path, number, "a problem that the harness can judge", f"one that makes it raise {said}")
 
 
 def aggregate(
-    tasks: Mapping[str, tuple[Any, Sequence[Scored]]], group: Path | None, *, stderr: bool
+    tasks: Mapping[str, tuple[Any, RawMetrics]], group: Path | None, *, stderr: bool
 ) -> dict[str, dict[str, Any]]:
     """Aggregate as the harness does, tasks and group.
 
     Args:
-        tasks: by name: the task and one judged line per problem and filter.
+        tasks: by name: the task, and the problems' values by metric and filter, each in the order of the
+            problems.
         group: the group's YAML file; None without one.
         stderr: whether standard errors are wanted.
     """
@@ -210,16 +201,6 @@ def aggregate(
             made.add(task)
         groups[made.name] = made
     collected = {
-        name: {"task": task, "raw_metrics": _raw(task, scored), "logged_samples": []}
-        for name, (task, scored) in tasks.items()
+        name: {"task": task, "raw_metrics": raw, "logged_samples": []} for name, (task, raw) in tasks.items()
     }
     return dict(_process_results(collected, groups, 100_000 if stderr else 0).metrics)
-
-
-def _raw(task: Any, scored: Sequence[Scored]) -> dict[tuple[str, str], list[Any]]:
-    order = {name: i for i, name in enumerate(filters(task))}
-    raw: dict[tuple[str, str], list[Any]] = defaultdict(list)
-    for one in sorted(scored, key=lambda s: (order[s.line.filter], s.line.doc_id)):
-        for metric, value in one.metrics.items():
-            raw[metric, one.line.filter].append(value)
-    return raw

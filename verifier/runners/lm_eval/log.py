@@ -5,6 +5,7 @@ Source of the format: ``EvaluationTracker.save_results_samples`` of lm-eval 0.4.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ MAX_FILE = 8 << 30
 MAX_LINE = 64 << 20
 MAX_LINES = 2_000_000
 MAX_DOC_ID = 10_000_000
+MAX_HASH = 64
+_STARTS = re.compile(rb'\{"doc_id": (\d{1,8}), "')
+"""How the harness begins a line, so that its index is known without reading the rest."""
 
 _REMEDY = "publish the samples_*.jsonl that lm_eval --log_samples wrote, as it is"
 
@@ -73,6 +77,31 @@ def read(path: Path, digest: "hashlib._Hash") -> Iterator[Line]:
         UsageError: it cannot be read.
         DocumentError: it is too large, or a line is not such an object; the pointer is the line's index.
     """
+    for number, data in _raw(path):
+        digest.update(data)
+        if data.strip():
+            yield _line(path, number, data)
+
+
+def first(path: Path) -> Line | None:
+    """The line of the lowest index; of several the one that comes first. None of an empty log.
+
+    Raises:
+        UsageError, DocumentError: see ``read``.
+    """
+    best: tuple[int, int, bytes] | None = None
+    for number, data in _raw(path):
+        if not data.strip():
+            continue
+        starts = _STARTS.match(data)
+        doc_id = int(starts[1]) if starts else _line(path, number, data).doc_id
+        if best is None or doc_id < best[0]:
+            best = (doc_id, number, data)
+    return None if best is None else _line(path, *best[1:])
+
+
+def _raw(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Number and bytes of each line; only one is held."""
     try:
         with path.open("rb") as stream:
             if (size := path.stat().st_size) > MAX_FILE:
@@ -84,9 +113,7 @@ def read(path: Path, digest: "hashlib._Hash") -> Iterator[Line]:
                     raise wrong(path, number, f"at most {MAX_LINE} bytes", "more")
                 if number > MAX_LINES:
                     raise wrong(path, number, f"at most {MAX_LINES} lines", "more")
-                digest.update(data)
-                if data.strip():
-                    yield _line(path, number, data)
+                yield number, data
     except OSError as error:
         raise UsageError(f"samples {path}: expected a readable file, found: {error.strerror}") from error
 
@@ -144,6 +171,9 @@ def _line(path: Path, number: int, data: bytes) -> Line:
     names = record["metrics"]
     if not all(isinstance(name, str) and name in record for name in names):
         raise wrong(path, number, "a value for each name under 'metrics'", "none for one of them")
+    for name in ("doc_hash", "prompt_hash", "target_hash"):
+        if len(record[name]) > MAX_HASH:
+            raise wrong(path, number, f"at most {MAX_HASH} characters under {name!r}", "more")
     if set(names) & {field for field, _, _ in _FIELDS}:
         raise wrong(path, number, "names of metrics under 'metrics'", "the name of another field")
     return Line(

@@ -1,32 +1,38 @@
-"""Scoring the logs of one run with the harness; what the worker does."""
+"""Scoring the logs of one run with the harness; what the worker does.
+
+Lines go by one at a time. What stays of each is a small record, so that memory grows with the number of
+problems and not with the log.
+"""
 
 import hashlib
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from verifier.errors import DocumentError, EvidenceMissingError
 from verifier.runners.lm_eval import harness, log, sentences
-from verifier.runners.lm_eval.harness import Scored
-from verifier.runners.lm_eval.log import Line
+from verifier.runners.lm_eval.harness import RawMetrics, Scored
+from verifier.runners.lm_eval.tally import Order, Problems, Values
 from verifier.verdicts import JSON
 
 _EVERY = 0.1
 """Seconds between two messages of progress."""
 _LONG = 200
 """Characters of a logged value that a finding repeats."""
+_Row = tuple[int, str, JSON, JSON]
+"""A contradiction: problem, field, logged, found."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """One task, judged: the harness's task, one line per problem and filter, and what was noticed."""
+    """One task, judged: the harness's task, its problems' values, and what was noticed."""
 
     task: Any
-    chosen: Sequence[Scored]
+    raw: RawMetrics
     report: dict[str, JSON]
 
 
@@ -52,7 +58,7 @@ def run(request: Mapping[str, Any], on_progress: Callable[[int], None]) -> dict[
     judged: dict[str, _Task] = {}
     for wanted in request["tasks"]:
         judged[wanted["name"]] = _one(wanted, request["metric"], request["filter"], ticks)
-    whole = {name: (task.task, task.chosen) for name, task in judged.items() if task.chosen}
+    whole = {name: (task.task, task.raw) for name, task in judged.items() if task.raw}
     group = Path(request["group"]) if request["group"] else None
     found = harness.aggregate(whole, group, stderr=request["stderr"]) if whole else {}
     return {
@@ -80,77 +86,63 @@ class _Ticks:
 
 def _one(wanted: Mapping[str, Any], metric: str, filter_: str, ticks: _Ticks) -> _Task:
     path, size = Path(wanted["log"]), wanted["size"]
-    digest = hashlib.sha256()
-    # As the harness orders them: the first problem decides what a task takes a problem to be.
-    lines = sorted(log.read(path, digest), key=lambda line: line.doc_id)
-    if not lines:
+    first = log.first(path)
+    if first is None:
         raise DocumentError(f"{path.name}: expected samples, found none")
-    task = harness.load_task(Path(wanted["yaml"]), [line.doc for line in lines], (path, lines[0].number))
+    task = harness.load_task(Path(wanted["yaml"]), path, first)
     names = harness.filters(task)
-    if strange := sorted({line.filter for line in lines} - set(names)):
-        raise EvidenceMissingError(
-            f"{path.name}: expected the filters {', '.join(names)} of {wanted['name']}, found also"
-            f" {', '.join(strange)[:_LONG]}: another version of the task"
-        )
-    known = [line for line in lines if line.doc_id < size]
-    scored = harness.score(task, path, known, ticks)
-    ticks.close_task(len(scored))
-    if scored and metric not in {name for one in scored for name in one.metrics}:
-        raise EvidenceMissingError(
-            f"{wanted['name']}: expected the metric {metric}, the harness computes none"
-        )
-    chosen = _chosen(scored, names, metric)
+    problems, values, order = Problems(), Values(names, metric), Order(names)
+    times: Counter[tuple[int, str]] = Counter()
+    rows: list[tuple[int, int, int, _Row]] = []
+    digest, judged = hashlib.sha256(), 0
+    for line in log.read(path, digest):
+        if line.filter not in names:
+            raise EvidenceMissingError(
+                f"{path.name}: expected the filters {', '.join(names)} of {wanted['name']}, found also"
+                f" {_short(line.filter)}: another version of the task"
+            )
+        times[line.doc_id, line.filter] += 1
+        order.add(line)
+        if line.doc_id >= size:
+            continue
+        problems.add(line)
+        scored = harness.judge(task, path, line)
+        if metric not in scored.metrics:
+            raise EvidenceMissingError(
+                f"{wanted['name']}: expected the metric {metric}, the harness computes none"
+            )
+        values.add(line, scored.metrics)
+        rows += [(names.index(line.filter), line.doc_id, line.number, row) for row in _differing(scored)]
+        ticks(judged := judged + 1)
+    ticks.close_task(judged)
+    in_order = [row for *_, row in sorted(rows, key=lambda row: row[:3])]
     report: dict[str, JSON] = {
         "sha256": digest.hexdigest(),
-        "docs": {str(line.doc_id): line.doc_sha256 for line in known},
-        "extra": sorted({line.doc_id for line in lines if line.doc_id >= size}),
-        "duplicate": sorted({doc for (doc, _), n in _counts(lines).items() if n > 1}),
-        "status": {
-            str(one.line.doc_id): float(one.metrics[metric]) == 1.0
-            for one in chosen
-            if one.line.filter == filter_
-        },
-        "differing": [list(row) for row in _differing(scored, known)],
-        "hash": _hash(lines, names),
+        "docs": problems.docs(),
+        "extra": sorted({doc for doc, _ in times if doc >= size}),
+        "duplicate": sorted({doc for (doc, _), n in times.items() if n > 1}),
+        "status": values.status(filter_),
+        "answers": {str(doc): list(answer) for doc, answer in problems.answers.items()},
+        "differing": [list(row) for row in (*in_order, *problems.differing)],
+        "hash": order.digest(path),
     }
-    return _Task(task, chosen, report)
+    return _Task(task, values.raw(), report)
 
 
-def _counts(lines: Sequence[Line]) -> Counter[tuple[int, str]]:
-    return Counter((line.doc_id, line.filter) for line in lines)
-
-
-def _chosen(scored: Sequence[Scored], names: Sequence[str], metric: str) -> list[Scored]:
-    """One line per problem and filter, of problems with all filters; of a repeated one the worst."""
-    best: dict[tuple[int, str], Scored] = {}
-    for one in scored:
-        key = (one.line.doc_id, one.line.filter)
-        if key not in best or float(one.metrics[metric]) < float(best[key].metrics[metric]):
-            best[key] = one
-    complete = {doc for doc, _ in best if all((doc, name) in best for name in names)}
-    return [one for (doc, _), one in best.items() if doc in complete]
-
-
-def _differing(scored: Sequence[Scored], lines: Sequence[Line]) -> Iterator[tuple[int, str, JSON, JSON]]:
-    """Where lines contradict themselves or each other: problem, field, logged, found."""
-    for one in scored:
-        line, found = one.line, one.as_logged()
-        for name in line.broken:
-            yield line.doc_id, name, "as logged", "not the hash of the line's own content"
-        for name in sorted({*line.metrics, *found}):
-            logged = line.metrics.get(name)
-            if not _same(logged, found.get(name)):
-                yield line.doc_id, f"{name},{line.filter}", _short(logged), _short(found.get(name))
-        if line.filtered != one.filtered:
-            yield line.doc_id, f"filtered_resps,{line.filter}", _short(line.filtered), _short(one.filtered)
-        if line.target != one.target:
-            yield line.doc_id, "target", _short(line.target), _short(one.target)
-    first: dict[int, Line] = {}
-    for line in lines:
-        other = first.setdefault(line.doc_id, line)
-        if (other.doc_sha256, other.resps) != (line.doc_sha256, line.resps):
-            where = f"lines {other.number} and {line.number}"
-            yield line.doc_id, "doc and resps", where, "one problem with different content"
+def _differing(one: Scored) -> Iterator[_Row]:
+    """Where a line contradicts itself: problem, field, logged, found."""
+    line, found = one.line, one.as_logged()
+    for name in line.broken:
+        yield line.doc_id, name, "as logged", "not the hash of the line's own content"
+    for name in sorted({*line.metrics, *found}):
+        logged = line.metrics.get(name)
+        if not _same(logged, found.get(name)):
+            what = f"{_short(name)},{line.filter}"
+            yield line.doc_id, what, _short(logged), _short(found.get(name))
+    if line.filtered != one.filtered:
+        yield line.doc_id, f"filtered_resps,{line.filter}", _short(line.filtered), _short(one.filtered)
+    if line.target != one.target:
+        yield line.doc_id, "target", _short(line.target), _short(one.target)
 
 
 def _same(logged: JSON, found: JSON) -> bool:
@@ -164,12 +156,6 @@ def _short(value: JSON) -> JSON:
         return value
     text = value if isinstance(value, str) else str(value)
     return text if len(text) <= _LONG else text[:_LONG] + "…"
-
-
-def _hash(lines: Sequence[Line], names: Sequence[str]) -> str:
-    """The harness's digest over a task's samples, in the order in which it writes them."""
-    ordered = sorted(lines, key=lambda line: (names.index(line.filter), line.doc_id))
-    return hashlib.sha256("".join(line.hashes for line in ordered).encode()).hexdigest()
 
 
 def _numbers(values: Mapping[str, Any]) -> Iterator[list[JSON]]:

@@ -11,7 +11,7 @@ from verifier.runners.child.process import ask
 from verifier.runners.lm_eval import dataset as dataset_file
 from verifier.runners.lm_eval import identity, layout, results
 from verifier.runners.lm_eval.verdict import Judged, limits, reported
-from verifier.runners.model import DatasetPin, Difference, Metric, Progress, ScoreResult, TaskResult
+from verifier.runners.model import Answer, DatasetPin, Difference, Metric, Progress, ScoreResult, TaskResult
 from verifier.verdicts import JSON
 
 
@@ -152,8 +152,11 @@ class LmEvalRunner:
         missing: list[str] = []
         extra: list[str] = []
         duplicate: list[str] = []
+        answers: dict[str, Answer] = {}
         for task in self.tasks:
-            report = judged.reports.get(task.name, {"status": {}, "extra": (), "duplicate": ()})
+            report = judged.reports.get(
+                task.name, {"status": {}, "answers": {}, "extra": (), "duplicate": ()}
+            )
             foreign = judged.foreign(task.name)
             solved = {int(doc): ok for doc, ok in report["status"].items() if int(doc) not in foreign}
             for doc in sorted(solved):
@@ -161,6 +164,9 @@ class LmEvalRunner:
                 statuses[f"{task.name}/{doc}"] = TaskResult(
                     official=word, isolated=None, confirmed=solved[doc]
                 )
+            for doc, (digest, length, canonical) in report["answers"].items():
+                if int(doc) in solved:
+                    answers[f"{task.name}/{doc}"] = Answer(digest=digest, length=length, canonical=canonical)
             missing += [f"{task.name}/{doc}" for doc in range(task.size) if doc not in solved]
             extra += [f"{task.name}/{doc}" for doc in sorted({*report["extra"], *foreign})]
             duplicate += [f"{task.name}/{doc}" for doc in report["duplicate"]]
@@ -188,6 +194,7 @@ class LmEvalRunner:
             metric=f"{self.metric},{self.filter}",
             metrics=judged.metrics,
             differing=(*self._differing(judged), *reported(judged)),
+            answers=answers,
             limits=limits(judged, {task.name: (task.version, task.docs_sha256) for task in self.tasks}),
         )
 

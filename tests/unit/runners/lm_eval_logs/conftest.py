@@ -85,4 +85,4 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Score in this process: what the worker does, without starting one for each of many tests."""
-    monkeypatch.setattr(runner, "ask", lambda request, tell: rescore.run(request, tell))
+    monkeypatch.setattr(runner, "ask", lambda entry, request, tell: rescore.run(request, tell))
