@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from verifier.errors import DocumentError, EvidenceMissingError, JudgeError
-from verifier.runners import identity
+from verifier.runners import identity, programs
 from verifier.runners import samples as samples_file
 from verifier.runners.locks import locked
 from verifier.runners.model import DatasetPin, ScoreResult, TaskResult
@@ -98,6 +98,7 @@ class BenchmarkRunner:
             duplicate=answers.duplicate,
             samples_sha256=answers.sha256,
             notes=() if plan.isolated else ("samples ran without a sandbox (--unsafe-no-sandbox)",),
+            answers=programs.answers(((one.task_id, one.code) for one in answers.answers), problems),
         )
 
 
