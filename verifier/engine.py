@@ -23,6 +23,7 @@ from verifier.claims.model import Claim
 from verifier.errors import AlloyError, DocumentError, EvidenceMismatchError, EvidenceMissingError
 from verifier.evidence.store import EvidenceStore, open_store
 from verifier.report.model import ArtifactReport, Checked, Report
+from verifier.report.statistics import assemble
 from verifier.runners.model import ScoreResult
 from verifier.sources import FolderFiles, HubFiles, PinnedFiles
 from verifier.targets import Target, resolve_targets
@@ -134,12 +135,14 @@ def verify_target(
             Checked(claim=c, outcome=decide(c, context)) for c in claims if _asked(c, wanted, only)
         )
     findings = tuple(f for c in checked for f in c.outcome.findings)
+    statistics, notes = assemble(checked, context.scored, context.value)
     return ArtifactReport(
         name=target.name,
         alloy_hash=alloy.alloy_hash,
         checked=checked,
-        findings=findings + _drift(target.entry, alloy, claims),
+        findings=findings + notes + _drift(target.entry, alloy, claims),
         scores={k: _statuses(r) for k, r in sorted(context.scored.items())},
+        statistics=statistics,
     )
 
 

@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from importlib import resources
 
-from verifier.report.model import SCHEMA, ArtifactReport, Checked, Report
+from verifier.report.model import (
+    SCHEMA,
+    ArtifactReport,
+    Checked,
+    Comparison,
+    Report,
+    ScoredFile,
+    ScoreRow,
+    Statistics,
+)
 from verifier.report.text import encode
 from verifier.verdicts import JSON, Finding
 
@@ -43,6 +52,57 @@ def _artifact(artifact: ArtifactReport) -> dict[str, JSON]:
             path: {task: dict(status) for task, status in sorted(tasks.items())}
             for path, tasks in sorted(artifact.scores.items())
         },
+        "statistics": _statistics(artifact.statistics) if artifact.statistics else None,
+    }
+
+
+def _statistics(found: Statistics) -> dict[str, JSON]:
+    return {
+        "level": found.level,
+        "scores": [_row(row) for row in found.rows],
+        "files": [_file(file) | {"counts": _sorted(file.counts)} for file in found.files],
+        "comparisons": [comparison(one) for one in found.comparisons],
+    }
+
+
+def _row(row: ScoreRow) -> dict[str, JSON]:
+    interval = {"low": row.low, "high": row.high, "method": row.method}
+    return {
+        "claim": row.claim,
+        "pointer": row.pointer,
+        "benchmark": row.benchmark,
+        "who": row.who,
+        "samples": row.samples,
+        "metric": row.metric,
+        "claimed": row.claimed,
+        "found": row.found,
+        "solved": row.solved,
+        "answered": row.answered,
+        "undecided": row.undecided,
+        "total": row.total,
+        "interval": interval if row.low is not None else None,
+        "smallestDifference": row.smallest,
+    }
+
+
+def _file(file: ScoredFile) -> dict[str, JSON]:
+    return {"samples": file.samples, "benchmark": file.benchmark, "who": file.who}
+
+
+def comparison(one: Comparison) -> dict[str, JSON]:
+    """Return a comparison as JSON values."""
+    return {
+        "benchmark": one.benchmark,
+        "first": _file(one.first),
+        "second": _file(one.second),
+        "problems": one.problems,
+        "onlyFirst": one.only_first,
+        "onlySecond": one.only_second,
+        "difference": one.difference,
+        "p": one.p,
+        "distinguishable": one.distinguishable,
+        "sameAnswers": one.same_answers,
+        "longAnswers": one.long_answers,
     }
 
 

@@ -14,7 +14,7 @@ POWER = 0.8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
-    """An interval of shares in [0, 1]."""
+    """An interval of shares; in [0, 1] where it is a binomial one."""
 
     low: float
     high: float
@@ -69,6 +69,23 @@ def wilson(solved: int, n: int, level: float = LEVEL) -> Range:
         low=0.0 if solved == 0 else max(0.0, middle - half),
         high=1.0 if solved == n else min(1.0, middle + half),
     )
+
+
+def normal(value: float, stderr: float, level: float = LEVEL) -> Range | None:
+    """Interval of a mean by its standard error, where the single problems' values are not zero or one.
+
+    Args:
+        value: the mean, a fraction of 100 %.
+        stderr: its standard error, of the same unit.
+        level: probability that the interval is to cover.
+
+    Returns:
+        None if either is no finite number, or the error is negative.
+    """
+    if not (math.isfinite(value) and math.isfinite(stderr)) or stderr < 0:
+        return None
+    half = _quantile((1 + level) / 2) * stderr
+    return Range(low=value - half, high=value + half)
 
 
 def smallest_difference(n: int, share: float = 0.5, level: float = LEVEL, power: float = POWER) -> float:
