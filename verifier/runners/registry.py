@@ -5,6 +5,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from verifier.errors import RegistryError
+from verifier.runners.audio.names import NAMES as AUDIO
 from verifier.runners.lm_eval.names import NAMES as LM_EVAL
 
 if TYPE_CHECKING:
@@ -15,8 +16,10 @@ _TABLE: dict[str, str] = {
     "alloybench_plus": "verifier.runners.alloybench:ALLOYBENCH_PLUS",
     "humaneval": "verifier.runners.humaneval:HUMANEVAL",
     "humaneval_plus": "verifier.runners.humaneval:HUMANEVAL_PLUS",
+    "livecodebench_v6": "verifier.runners.livecodebench.runner:LIVECODEBENCH_V6",
     "mbpp": "verifier.runners.mbpp:MBPP",
     "mbpp_plus": "verifier.runners.mbpp:MBPP_PLUS",
+    **{name: f"verifier.runners.audio.declared:{name}" for name in AUDIO},
     **{name: f"verifier.runners.lm_eval.declared:{name}" for name in LM_EVAL},
 }
 """Exact name -> where its runner is; loaded when it is first asked for."""

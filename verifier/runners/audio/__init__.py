@@ -1,0 +1,1 @@
+"""Speech recognition, speech translation and music genres, scored from texts and labels."""
