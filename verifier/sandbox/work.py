@@ -2,7 +2,8 @@
 
 Two kinds. ``official``: the checking code of evalplus, unmodified, forks the candidate itself and says
 what it found. ``isolated``: the candidate's code runs here, with inputs and nothing else in reach, and
-its plain outputs go out one by one.
+its plain outputs go out one by one. A third, ``livecodebench``, holds another harness; its jobs name the
+judge, ``official`` or ``isolated``, in the same sense.
 """
 
 import contextlib
@@ -16,7 +17,7 @@ import struct
 import time
 from typing import Any
 
-from verifier.sandbox import codec, seccomp
+from verifier.sandbox import codec, contest, seccomp
 
 FRAME = struct.Struct("!BdI")
 OUTPUT, RAISED, TIMED_OUT, NOT_PLAIN = 0, 1, 2, 3
@@ -33,7 +34,7 @@ def preload(kind: str) -> None:
     """Import what every candidate of this kind needs.
 
     Args:
-        kind: ``official``, ``isolated`` or ``probe`` (needs nothing).
+        kind: ``official``, ``isolated``, ``livecodebench`` or ``probe`` (needs nothing).
     """
     if kind == "probe":
         return
@@ -45,6 +46,8 @@ def preload(kind: str) -> None:
         importlib.import_module("multiprocessing").set_start_method("fork", force=True)
         for name in ("multiprocessing.sharedctypes", "multiprocessing.heap", "multiprocessing.popen_fork"):
             importlib.import_module(name)
+    if kind == "livecodebench":
+        contest.preload()
 
 
 def perform(job: dict[str, Any], descriptor: int, *, childless: bool) -> None:
@@ -55,20 +58,28 @@ def perform(job: dict[str, Any], descriptor: int, *, childless: bool) -> None:
         descriptor: where the output goes.
         childless: refuse new processes to the candidate (the sandbox has seccomp).
     """
-    if job["kind"] == "official":
+    other = job["kind"] == "livecodebench"
+    if (job["judge"] if other else job["kind"]) == "official":
         if childless:
             os.register_at_fork(after_in_child=seccomp.no_children)
-        _write(descriptor, json.dumps(_official(job)).encode())
+        _write(descriptor, contest.official(job) if other else json.dumps(_official(job)).encode())
         return
     if childless:
         seccomp.no_children()
-    _isolated(job, descriptor)
+    if other:
+        contest.isolated(job, lambda *frame: _send(descriptor, *frame))
+    else:
+        _isolated(job, descriptor)
 
 
 def _write(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+def _send(descriptor: int, kind: int, used: float, data: bytes = b"") -> None:
+    _write(descriptor, FRAME.pack(kind, used, len(data)) + data)
 
 
 def _official(job: dict[str, Any]) -> dict[str, Any]:
@@ -145,7 +156,7 @@ def _call(function: Any, arguments: list[Any], seconds: float) -> Any:
 
 def _isolated(job: dict[str, Any], descriptor: int) -> None:
     def send(kind: int, used: float, data: bytes = b"") -> None:
-        _write(descriptor, FRAME.pack(kind, used, len(data)) + data)
+        _send(descriptor, kind, used, data)
 
     space: dict[str, Any] = {}
     inputs, limits = job["inputs"], job["cpu_limits"]

@@ -1,0 +1,72 @@
+"""What identifies the judge: everything that can change a status, found without importing the harness."""
+
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+from pathlib import Path
+
+from verifier.runners import identity as shared
+from verifier.runners import policy
+from verifier.runners.judges import GENEROSITY, LIMITS
+from verifier.runners.livecodebench import judges
+from verifier.sandbox import jail
+from verifier.sandbox.launch import Plan
+from verifier.verdicts import JSON
+
+PACKAGE = "nvidia-livecodebench"
+VERSION = "26.3"
+# The harness's own requirements are clients of a dozen services; none of them is needed for scoring.
+INSTALL = f"pip install 'alloy-verifier[livecodebench]' && pip install --no-deps {PACKAGE}=={VERSION}"
+
+
+def missing() -> str | None:
+    """What this installation lacks for judging; None if nothing."""
+    for name in (PACKAGE, "numpy", "tqdm"):
+        try:
+            found = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            return f"needs the package {name}: {INSTALL}"
+        if name == PACKAGE and found != VERSION:
+            return f"needs {PACKAGE} {VERSION}, found {found}: {INSTALL}"
+    return None
+
+
+@functools.cache
+def sources_digest() -> str:
+    """sha256 over the sources of the harness's checking and counting code."""
+    spec = importlib.util.find_spec("livecodebench")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    folder = Path(spec.submodule_search_locations[0])
+    digest = hashlib.sha256()
+    for file in sorted((folder / "evaluation").glob("*.py")):
+        digest.update(f"{file.relative_to(folder).as_posix()}\n".encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def judge(dataset_sha256: str, plan: Plan) -> dict[str, JSON]:
+    """Identify the pair of judges.
+
+    Args:
+        dataset_sha256: digest over the problems.
+        plan: the sandbox's layers.
+    """
+    return {
+        "name": PACKAGE,
+        "package": PACKAGE,
+        "version": importlib.metadata.version(PACKAGE),
+        "sources": sources_digest(),
+        "dataset": dataset_sha256,
+        **shared.environment(),
+        "livecodebenchRevision": judges.REVISION,
+        "limits": {
+            "testSeconds": judges.TIMEOUT,
+            "isolatedFactor": GENEROSITY,
+            "stretch": policy.STRETCH,
+            "scratchBytes": jail.SCRATCH_BYTES,
+            **{name: value for name, value in LIMITS.items() if name != "cpu"},
+        },
+        "sandbox": {"outer": plan.mode, "landlock": plan.landlock, "seccomp": plan.seccomp},
+    }
