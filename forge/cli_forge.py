@@ -90,7 +90,7 @@ def _options(args: argparse.Namespace, on_progress: "Progress | None" = None) ->
     from forge.stages.base import silent
 
     return ForgeOptions(
-        device=_device(args.device),
+        device=checked_device(args.device),
         resume=args.resume,
         replay=args.replay,
         base=args.base,
@@ -205,7 +205,7 @@ def _seed(text: str) -> int:
     return seed
 
 
-def _device(name: str) -> str:
+def checked_device(name: str) -> str:
     """A device name that torch would understand, refused here if it is not there.
 
     Raises:
