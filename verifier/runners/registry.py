@@ -19,6 +19,7 @@ _TABLE: dict[str, str] = {
     "livecodebench_v6": "verifier.runners.livecodebench.runner:LIVECODEBENCH_V6",
     "mbpp": "verifier.runners.mbpp:MBPP",
     "mbpp_plus": "verifier.runners.mbpp:MBPP_PLUS",
+    "swe_bench_verified": "verifier.runners.agents.swe_runner:SWE_BENCH_VERIFIED",
     **{name: f"verifier.runners.audio.declared:{name}" for name in AUDIO},
     **{name: f"verifier.runners.lm_eval.declared:{name}" for name in LM_EVAL},
 }

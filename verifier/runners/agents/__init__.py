@@ -1,0 +1,1 @@
+"""Benchmarks of coding agents, from the logs and reports that their official evaluations leave."""
