@@ -1,9 +1,9 @@
 """What a sandbox does for one program of LiveCodeBench; see ``work``, which calls it.
 
 Source: ``testing_util.py`` and ``compute_code_generation_metrics.py`` of nvidia-livecodebench 26.3.
-``official`` lets that judge say what it thinks. ``isolated`` loads and calls the program by the same functions,
-where no expected output is in reach; what differs is the clock (processor time instead of wall-clock time) and
-that nothing is compared here.
+``official`` lets that judge say what it thinks. ``isolated`` loads and calls the program by the same
+functions, where no expected output is in reach; what differs is the clock (processor time instead of wall-clock
+time) and that nothing is compared here.
 """
 
 import importlib

@@ -33,7 +33,7 @@ LATE, NO_ANSWER = -3, -5
 """The harness's error codes for a test out of time, and for a program whose process gave no grades."""
 
 
-def total_limit(tests: int, timeout: float = TIMEOUT) -> float:
+def total_limit(tests: int, timeout: float) -> float:
     """The harness's own cap on the seconds of one program: ``check_correctness``."""
     return (timeout + 1) * tests + 5
 
@@ -101,7 +101,7 @@ def judge_in_isolation(sandbox: Sandbox, tests: Tests, code: str) -> IsolatedRun
     Raises:
         SandboxError: the sandbox could not be set up.
     """
-    budget = GENEROSITY * total_limit(len(tests.inputs))
+    budget = GENEROSITY * total_limit(len(tests.inputs), TIMEOUT)
     job = {
         "judge": "isolated",
         "code": code,
