@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import assert_never
 
-from verifier.report.model import Checked
+from verifier.report.model import Checked, Comparison
 from verifier.report.text import clean, value
 from verifier.verdicts import Verdict
 
@@ -35,6 +35,45 @@ def one_line(checked: Checked) -> str:
         f"{clean(claim.id)}: claimed {value(claim.expected, 80)}, found {value(outcome.found, 80)}, "
         f"at {clean(claim.pointer or 'the document root')} ({clean(outcome.reason)})"
     )
+
+
+def compared(one: Comparison) -> str:
+    """Return a comparison of two files on one line: difference, flipped problems both ways, and the test.
+
+    Example:
+        >>> from verifier.report.model import ScoredFile
+        >>> first = ScoredFile(samples="a", benchmark="bbh", who="student")
+        >>> second = ScoredFile(samples="b", benchmark="bbh", who="base")
+        >>> compared(Comparison(benchmark="bbh", first=first, second=second, problems=50,
+        ...     only_first=("a",), only_second=("b", "c"), difference=-0.02, p=1.0, distinguishable=False))
+        'bbh: student -2.0 points from base over 50 problems, 1 gained, 2 lost, p 1.000: not distinguishable'
+    """
+    answer = "distinguishable" if one.distinguishable else "not distinguishable"
+    return (
+        f"{clean(one.benchmark, 80)}: {clean(one.first.who, 80)} {100 * one.difference:+.1f} points from"
+        f" {clean(one.second.who, 80)} over {one.problems} problems, {len(one.only_first)} gained,"
+        f" {len(one.only_second)} lost, p {probability(one.p)}: {answer}"
+    )
+
+
+def percent(share: float | None) -> str:
+    """Return a fraction of 100 % as people write scores.
+
+    Example:
+        >>> percent(0.8597561), percent(None)
+        ('85.98', 'none')
+    """
+    return "none" if share is None else f"{100 * share:.2f}"
+
+
+def probability(p: float) -> str:
+    """Return a probability with as many digits as anyone needs.
+
+    Example:
+        >>> probability(0.0703125), probability(0.00001), probability(1.0)
+        ('0.070', '<0.001', '1.000')
+    """
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def meaning(verdict: Verdict) -> str:

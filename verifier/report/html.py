@@ -11,12 +11,12 @@ from html import escape
 
 from verifier.report.explain import meaning, share
 from verifier.report.html_assets import SCRIPT, STYLE
+from verifier.report.html_forest import forest
+from verifier.report.html_grid import grids
+from verifier.report.html_text import json_text as _json
+from verifier.report.html_text import text as _text
 from verifier.report.model import ArtifactReport, Checked, Report
-from verifier.report.text import clean, value
 from verifier.verdicts import JSON, Finding, Verdict
-
-_LONG = 2000
-_MAX_TASKS = 5000
 
 
 def page(report: Report) -> str:
@@ -38,14 +38,6 @@ def page(report: Report) -> str:
             f"<script>{SCRIPT}</script>\n</body>\n</html>\n",
         ]
     )
-
-
-def _text(item: object, limit: int | None = None) -> str:
-    return escape(clean(item, limit or _LONG), quote=True)
-
-
-def _json(item: JSON) -> str:
-    return escape(value(item, _LONG), quote=True)
 
 
 def _overview(report: Report) -> str:
@@ -95,9 +87,10 @@ def _artifact(number: int, artifact: ArtifactReport) -> str:
     return (
         f'<section id="artifact-{number}">\n<h2>{_text(artifact.name, 120)}</h2>\n'
         f"<p>Verified: {escape(verified)} of {sum(counts.values())} claims.</p>\n{_bar(counts)}\n"
+        + (forest(artifact.statistics) if artifact.statistics else "")
+        + grids(artifact)
         + _claims(artifact.checked)
         + _findings(artifact.findings)
-        + "".join(_grid(path, tasks) for path, tasks in sorted(artifact.scores.items()))
         + "</section>\n"
     )
 
@@ -136,40 +129,6 @@ def _findings(findings: Iterable[Finding]) -> str:
 
 def _remedy(finding: Finding) -> str:
     return f" <em>{_text(finding.remedy)}</em>" if finding.remedy else ""
-
-
-def _grid(path: str, tasks: Mapping[str, Mapping[str, JSON]]) -> str:
-    """Return one small square per problem, for one samples file."""
-    shown = sorted(tasks.items(), key=lambda kv: _natural(kv[0]))[:_MAX_TASKS]
-    squares = "".join(
-        f'<i class="{_square(status)}" title="{_text(_task(task, status), 400)}"></i>'
-        for task, status in shown
-    )
-    passed = sum(status.get("confirmed") is True for status in tasks.values())
-    return (
-        f"<figure><figcaption>{_text(path)}: {passed} of {len(tasks)} confirmed</figcaption>"
-        f'<div class="grid">{squares}</div></figure>\n'
-    )
-
-
-def _natural(task: str) -> tuple[str, int, str]:
-    # HumanEval/2 before HumanEval/10. Digits of other scripts count as letters: int() is for ASCII here.
-    head = task.rstrip("0123456789")
-    digits = task[len(head) :][-18:]
-    return head, int(digits) if digits else -1, task
-
-
-def _square(status: Mapping[str, JSON]) -> str:
-    confirmed = status.get("confirmed")
-    if confirmed is True:
-        return "pass"
-    if confirmed is None:
-        return "open"
-    return "fooled" if status.get("official") == "pass" else "fail"
-
-
-def _task(task: str, status: Mapping[str, JSON]) -> str:
-    return f"{task}: official {status.get('official')}, isolated {status.get('isolated')}"
 
 
 def _block(title: str, content: Mapping[str, JSON]) -> str:

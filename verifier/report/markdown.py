@@ -4,9 +4,10 @@ Texts from documents stand in ``<code>`` with everything that Markdown or HTML c
 written as a character reference, so that a card can neither mention people nor plant links or images.
 """
 
-from verifier.report.explain import share
-from verifier.report.model import ArtifactReport, Checked, Report
+from verifier.report.explain import compared, percent, share
+from verifier.report.model import ArtifactReport, Checked, Report, ScoreRow
 from verifier.report.text import clean, value
+from verifier.runners.suspicion import NOTES
 from verifier.verdicts import Verdict
 
 _PLAIN = frozenset(" -/,+%=")
@@ -32,7 +33,7 @@ def code(text: str) -> str:
 
 
 def summary(report: Report) -> str:
-    """Return counts per artifact, then every claim that was refuted or whose check broke."""
+    """Return counts per artifact, every claim that was refuted or whose check broke, and statistics."""
     lines = [
         "| artifact | " + " | ".join(v.value for v in Verdict) + " | share |",
         "| --- |" + " ---: |" * (len(Verdict) + 1),
@@ -40,7 +41,45 @@ def summary(report: Report) -> str:
     ]
     for artifact in report.artifacts:
         lines += _refuted(artifact)
+    for artifact in report.artifacts:
+        lines += _statistics(artifact)
     return "\n".join(lines) + "\n"
+
+
+def _statistics(artifact: ArtifactReport) -> list[str]:
+    """Every recomputed score with its interval, then comparisons and notes on samples."""
+    found = artifact.statistics
+    rows = [row for row in found.rows if row.found is not None] if found else []
+    if found is None or not rows:
+        return []
+    lines = [
+        "",
+        f"{code(clean(artifact.name, 80))}: what the scores can show",
+        "",
+        f"| benchmark | of | published | recomputed | {100 * found.level:g} % interval | solved |",
+        "| --- | --- | ---: | ---: | ---: | ---: |",
+        *map(_score, rows[:_MAX_ROWS]),
+    ]
+    if len(rows) > _MAX_ROWS:
+        lines.append(f"\n{len(rows) - _MAX_ROWS} more are in the JSON report.")
+    notes = [f for f in artifact.findings if f.code in NOTES]
+    listed = [compared(one) for one in found.comparisons] + [
+        f"{f.severity.value}: {f.message}" for f in notes
+    ]
+    return [*lines, "", *(f"- {escape(clean(text, 400))}" for text in listed[:_MAX_ROWS])]
+
+
+def _score(row: ScoreRow) -> str:
+    interval = "none" if row.low is None or row.high is None else f"{percent(row.low)} to {percent(row.high)}"
+    cells = (
+        code(clean(row.benchmark, 80)),
+        escape(clean(row.who, 80)),
+        percent(row.claimed),
+        percent(row.found),
+        interval,
+        f"{row.solved} of {row.answered}",
+    )
+    return "| " + " | ".join(cells) + " |"
 
 
 def _decimal_point(text: str, i: int) -> bool:

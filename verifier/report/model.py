@@ -26,7 +26,7 @@ class ScoreRow:
         claim: id of the claim.
         pointer: JSON pointer of the score.
         benchmark: registered name, or the card's own word for it.
-        who: whose score: ``student``, ``base``, ``prior NAME``, or the name of the table that it stands in.
+        who: whose score: ``student``, ``base``, ``prior NAME``, the anchor of one, or the table with it.
         samples: key of ``ArtifactReport.scores``; empty where no samples were scored.
         metric: what the recomputed share is of.
         claimed: the published score; None if it is no number.
@@ -65,7 +65,7 @@ class ScoredFile:
     Attributes:
         samples: the key.
         benchmark: registered name.
-        who: as in :class:`ScoreRow`.
+        who: ``student``, ``base``, ``prior NAME``, or the table that its score stands in.
         counts: number of answers that are remarkable, by how; empty where nothing is known of them.
     """
 

@@ -31,6 +31,7 @@ class _Score:
 
     checked: Checked
     who: str
+    label: str
     item: str
     benchmark: str
     key: str
@@ -72,21 +73,22 @@ def _placed(one: Checked, scored: Mapping[str, ScoreResult], value: Callable[[st
     benchmark = runner.name if runner else name
     pointer = claim.params.get("samples")
     key = f"{benchmark}:{value(pointer)}" if pointer else ""
-    who, item = _whose(claim.pointer, value)
+    who, label, item = _whose(claim.pointer, value)
     result = scored.get(key)
-    return _Score(one, who, item, benchmark, key if result else "", result)
+    return _Score(one, who, label, item, benchmark, key if result else "", result)
 
 
-def _whose(pointer: str, value: Callable[[str], JSON]) -> tuple[str, str]:
-    """Whose score stands at a pointer, and the part of the card that it belongs to."""
+def _whose(pointer: str, value: Callable[[str], JSON]) -> tuple[str, str, str]:
+    """Whose score stands at a pointer, in short and in full, and the part of the card that it belongs to."""
     match = _PARTS.fullmatch(pointer)
     if match is None:
-        return pointer.rpartition("/")[0].removeprefix("/results/") or pointer, pointer
+        place = pointer.rpartition("/")[0].removeprefix("/results/") or pointer
+        return place, place, pointer
     if match["item"] is not None:
-        return BASE if match["base"] else STUDENT, match["item"]
-    if match["anchor"]:
-        return BASE, ""
-    return f"prior {value('/priorMetricBaselines/' + match['prior'] + '/id')}", ""
+        who = BASE if match["base"] else STUDENT
+        return who, who, match["item"]
+    prior = f"prior {value('/priorMetricBaselines/' + match['prior'] + '/id')}"
+    return (BASE, f"{BASE}, as anchor of {prior}", "") if match["anchor"] else (prior, prior, "")
 
 
 def _row(score: _Score) -> ScoreRow:
@@ -98,7 +100,7 @@ def _row(score: _Score) -> ScoreRow:
         claim=claim.id,
         pointer=claim.pointer,
         benchmark=score.benchmark,
-        who=score.who,
+        who=score.label,
         verdict=outcome.verdict,
         claimed=_claimed(claim.expected, scale),
     )

@@ -7,7 +7,7 @@ parsed as markup.
 import os
 from typing import TYPE_CHECKING, TextIO
 
-from verifier.report.explain import one_line, share
+from verifier.report.explain import compared, one_line, share
 from verifier.report.model import ArtifactReport, Checked, Report
 from verifier.report.text import clean, value
 from verifier.verdicts import Severity, Verdict
@@ -95,13 +95,18 @@ def _details(console: "Console", artifact: ArtifactReport, verbose: bool) -> Non
     bad = (Verdict.REFUTED, Verdict.ERROR)
     shown = [c for c in artifact.checked if verbose or c.outcome.verdict in bad]
     loose = [f for f in artifact.findings if f.claim_id is None or verbose]
-    if not shown and not loose and artifact.checked:
+    pairs = artifact.statistics.comparisons if artifact.statistics else ()
+    if not shown and not loose and not pairs and artifact.checked:
         return
     console.print(Text(clean(artifact.name, 80), style="bold"))
     if not artifact.checked:
         console.print(Text("  makes no claim of the tiers asked for, so nothing was checked", style="yellow"))
     for checked in shown:
         console.print(_line(checked), soft_wrap=True)
+    for pair in pairs:
+        console.print(
+            Text(f"  {compared(pair)}", style="" if pair.distinguishable else "dim"), soft_wrap=True
+        )
     for finding in loose:
         style = "red" if finding.severity is Severity.ERROR else "yellow"
         line = Text("  ").append(f"{finding.severity.value} {clean(finding.code)}", style=style)

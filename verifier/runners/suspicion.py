@@ -12,6 +12,14 @@ from verifier.runners.model import Answer, ScoreResult
 from verifier.runners.statistics import Paired, paired
 from verifier.verdicts import Severity
 
+NOTES = (
+    "samples-identical",
+    "answers-identical",
+    "answers-canonical",
+    "answers-repeated",
+    "answers-of-other-problems",
+)
+"""Codes of the notes."""
 TELLING_SIZE = 24
 """Nodes of a program's syntax tree from which on two authors seldom write the same; see decision 0067."""
 TELLING_LENGTH = 64
