@@ -1,7 +1,18 @@
 """Alloy -> claims. Every topic is one module with one function; this table is where they are listed."""
 
 from verifier.alloy.parse import Alloy
-from verifier.claims import chain, digests, hardware, numbers, recipe, reforge, scores, sizes
+from verifier.claims import (
+    chain,
+    criteria,
+    deltas,
+    digests,
+    hardware,
+    numbers,
+    recipe,
+    reforge,
+    scores,
+    sizes,
+)
 from verifier.claims.model import Claim
 from verifier.claims.slate import Slate
 from verifier.verdicts import Tier
@@ -13,6 +24,8 @@ TOPICS = (
     numbers.add,
     sizes.add,
     scores.add,
+    deltas.add,
+    criteria.add,
     hardware.add,
     reforge.add,
 )

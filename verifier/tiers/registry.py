@@ -4,7 +4,17 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from verifier.claims.model import Claim
-from verifier.tiers import arithmetic, bytes, recipe, reforge, scores
+from verifier.tiers import (
+    arithmetic,
+    bytes,
+    calibration,
+    criteria,
+    deltas,
+    ends,
+    recipe,
+    reforge,
+    scores,
+)
 from verifier.tiers.context import Context
 from verifier.verdicts import Outcome
 
@@ -45,6 +55,11 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "parent-hash": bytes.check_parent,
         # tier 4
         "score": scores.check_score,
+        "anchor-score": ends.check_anchor_score,
+        "anchor": calibration.check_anchor,
+        "delta": deltas.check_delta,
+        "criterion": criteria.check_criterion,
+        "criteria-met": criteria.check_met,
         "perplexity": scores.check_perplexity,
         "pending": scores.check_pending,
         "cited": scores.check_cited,
