@@ -31,7 +31,7 @@ class Graded:
         resolved: None if the logs do not decide it.
         note: why not, or why it is unresolved.
         claimed: what its report.json says.
-        marked: the logs are of swebench 5, whose grading the judge's is.
+        marked: the logs are of swebench 5, whose grading the judge's is, or every version decides alike.
         lists: whether its lists of tests are the dataset's (else the publisher's).
         differing: field, logged, found.
         answer: digest and length of the patch; None if there is no patch.
@@ -184,7 +184,8 @@ def _without_log(files: _Files) -> Graded:
     except UnreadableError as error:
         return Graded(resolved=None, note=str(error))
     if from_harness.APPLY_PATCH_FAIL in text:
-        return Graded(resolved=False, note="the patch did not apply (run_instance.log)")
+        # To every version of the harness that is unresolved.
+        return Graded(resolved=False, note="the patch did not apply (run_instance.log)", marked=True)
     word = {True: "; report.json says resolved", False: "; report.json says unresolved", None: ""}[
         files.claimed
     ]

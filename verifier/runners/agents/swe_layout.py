@@ -17,7 +17,7 @@ from typing import Any
 from verifier.errors import DocumentError, UsageError
 from verifier.runners.agents.files import Reader, UnreadableError, folders
 
-ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*__[A-Za-z0-9][A-Za-z0-9_.-]*-\d{1,9}")
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*__[A-Za-z0-9][A-Za-z0-9_.-]*-[0-9]{1,9}")
 INSTANCE_FILES = ("report.json", "test_output.txt", "patch.diff", "run_instance.log")
 MAX_DOCUMENT = 256 << 20
 DEPTH = 6
