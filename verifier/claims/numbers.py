@@ -149,32 +149,40 @@ def _add_experts(slate: Slate) -> None:
             keep=keep,
             original=original,
         )
+        # Layers that hold no experts are not counted in the source; the routers that were sliced tell.
+        sliced = f"{where}/routerSlicedLayers"
+        told = {"sliced": sliced} if is_number(slate.value(sliced)) else {}
         relate(
             slate,
             f"{name}-experts-dropped",
             "tensors-dropped",
             f"{where}/expertsDropped",
-            "Dropped tensors = dropped experts x layers x tensors per expert.",
+            "Dropped tensors = dropped experts x layers with experts x tensors per expert.",
             keep=keep,
             original=original,
             layers="/source/numLayers",
+            **told,
         )
         relate(
             slate,
             f"{name}-experts-renamed",
             "tensors-kept",
             f"{where}/expertsRenamed",
-            "Renamed tensors = kept experts x layers x tensors per expert.",
+            "Renamed tensors = kept experts x layers with experts x tensors per expert.",
             keep=keep,
             layers="/source/numLayers",
+            **told,
         )
+        counts = {"dropped": f"{where}/expertsDropped", "renamed": f"{where}/expertsRenamed"}
+        extra = {"keep": keep, "original": original, **counts}
         relate(
             slate,
             f"{name}-router-layers",
-            "equal",
-            f"{where}/routerSlicedLayers",
-            "Every layer's router is sliced.",
-            other="/source/numLayers",
+            "router-layers",
+            sliced,
+            "The router of every layer with experts is sliced.",
+            layers="/source/numLayers",
+            **{key: p for key, p in extra.items() if slate.value(p) is not None},
         )
 
 
@@ -235,18 +243,22 @@ def _add_anchor(slate: Slate) -> None:
             delta=f"{where}/delta",
             tolerance=f"{where}/tolerance",
         )
-    benchmarks = slate.value("/results/benchmarks")
-    names = [b.get("name") for b in slate.value(where.rpartition("/")[0] + "/benchmarks") or ()]
-    for i, item in enumerate(benchmarks or ()):
-        if names and item["name"] == names[0]:
-            relate(
-                slate,
-                "anchor-measured",
-                "equal",
-                f"{where}/measuredScore",
-                "The anchor's measured score is the base score in the results.",
-                other=f"/results/benchmarks/{i}/baseScore",
-            )
+    names = {b["name"]: n for n, b in enumerate(slate.value(where.rpartition("/")[0] + "/benchmarks") or ())}
+    named = slate.value(f"{where}/benchmark")
+    asked = [named] if isinstance(named, str) else sorted(names, key=lambda name: names[name])
+    results = {b["name"]: i for i, b in reversed(list(enumerate(slate.value("/results/benchmarks") or ())))}
+    bases = [f"/results/benchmarks/{results[name]}/baseScore" for name in asked if name in results]
+    stated = [p for p in bases if slate.value(p) is not None]
+    if stated and slate.value(f"{where}/measuredScore") is not None:
+        slate.add(
+            "anchor-measured",
+            Tier.RECIPE,
+            "equal",
+            f"{where}/measuredScore",
+            "The anchor's measured score is a base score of its stage in the results.",
+            inputs=tuple(stated),
+            params={"other": stated[0], "or": stated[1:]},
+        )
 
 
 def _add_priors(slate: Slate) -> None:

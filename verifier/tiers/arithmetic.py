@@ -183,6 +183,18 @@ COUNTS = frozenset({"tensors-dropped", "tensors-kept"})
 
 def check_derived(claim: Claim, ctx: Context) -> Outcome:
     """A number follows from others (see RULES)."""
+    values = _operands(claim, ctx)
+    if isinstance(values, Outcome):
+        return values
+    try:
+        derived = RULES[claim.kind](values)
+    except (ArithmeticError, ValueError) as error:
+        return refuted(claim, "bad-operand", f"the number cannot be derived: {error}")
+    return _compared(claim, published(claim.expected), derived)
+
+
+def _operands(claim: Claim, ctx: Context) -> dict[str, Any] | Outcome:
+    """The numbers that a claim's number follows from, or what is wrong with them."""
     if not is_number(claim.expected):
         return refuted(claim, "not-a-number", f"expected a number, found {str(claim.expected)[:40]!r}")
     values: dict[str, Any] = {
@@ -198,11 +210,10 @@ def check_derived(claim: Claim, ctx: Context) -> Outcome:
             f"expected a number at {claim.params[wrong[0]]}",
             found=str(values[wrong[0]])[:60],
         )
-    try:
-        derived = RULES[claim.kind](values)
-    except (ArithmeticError, ValueError) as error:
-        return refuted(claim, "bad-operand", f"the number cannot be derived: {error}")
-    given = exact(claim.expected) if claim.kind in COUNTS else published(claim.expected)
+    return values
+
+
+def _compared(claim: Claim, given: Interval, derived: Interval) -> Outcome:
     if given.meets(derived):
         return verified(f"follows from the stated numbers: {derived}", found=str(derived), method=METHOD)
     return refuted(
@@ -215,9 +226,99 @@ def check_derived(claim: Claim, ctx: Context) -> Outcome:
     )
 
 
+def check_count(claim: Claim, ctx: Context) -> Outcome:
+    """A number of expert tensors over all layers that hold experts.
+
+    The source states all layers; in some families the first ones, or every second one, hold no experts. How
+    many do is told by a list of experts kept, or by the number of routers sliced. Where neither tells, a
+    number that fits fewer layers than all may be honest.
+    """
+    values = _operands(claim, ctx)
+    if isinstance(values, Outcome):
+        return values
+    rule, given, layers = RULES[claim.kind], exact(claim.expected), values["layers"]
+    everywhere = rule(values)
+    kept, listed = _kept(values["keep"])
+    sliced = values.get("sliced")
+    if listed > 1:
+        return _compared(claim, given, rule(values | {"layers": listed}))
+    if given.meets(everywhere):
+        return _compared(claim, given, everywhere)
+    if isinstance(sliced, int) and 0 < sliced < layers:
+        return _compared(claim, given, rule(values | {"layers": sliced}))
+    each = values["tensors"] * (kept if claim.kind == "tensors-kept" else values["original"] - kept)
+    fitting = _layers(claim.expected, each)
+    if sliced is None and fitting is not None and 0 < fitting < layers:
+        return unverifiable(
+            claim,
+            "layers-with-experts-unknown",
+            f"{claim.expected} fits {fitting} of {layers} layers, and the card does not say how many hold"
+            " experts",
+            found=fitting,
+            remedy="state routerSlicedLayers, or keepExpertsPerLayer as a list of those layers",
+        )
+    return _compared(claim, given, everywhere)
+
+
+def _layers(count: JSON, each: int) -> int | None:
+    """How many layers a number of tensors fits, with so many in each; None if it fits no whole number."""
+    if each <= 0 or not isinstance(count, int) or count % each:
+        return None
+    return count // each
+
+
+def check_router_layers(claim: Claim, ctx: Context) -> Outcome:
+    """The router of every layer that holds experts is sliced; how many do, other numbers may tell."""
+    value, layers = claim.expected, ctx.value(claim.params["layers"])
+    if not all(isinstance(n, int) and not isinstance(n, bool) for n in (value, layers)):
+        return refuted(claim, "not-a-number", "expected two numbers of layers", found=str(value)[:40])
+    if value == layers:
+        return verified(f"equals {claim.params['layers']}", found=layers, method="equality")
+    told = _layers_told(claim, ctx) if 0 < value < layers else {}
+    if value in told.values() and set(told.values()) == {value}:
+        return verified(f"{value} of {layers} layers, by {', '.join(told)}", found=value, method=METHOD)
+    if 0 < value < layers and not told:
+        return unverifiable(
+            claim,
+            "layers-with-experts-unknown",
+            f"{value} of {layers} layers, and the card does not say how many hold experts",
+            remedy="state keepExpertsPerLayer as a list of the layers with experts, or expertsDropped",
+        )
+    others = "".join(f"; {key} says {n}" for key, n in told.items())
+    return refuted(
+        claim,
+        "contradiction",
+        f"claimed {value}, but {claim.params['layers']} says {layers}{others}",
+        found=layers,
+        remedy="make the places agree",
+    )
+
+
+def _layers_told(claim: Claim, ctx: Context) -> dict[str, int]:
+    """How many layers hold experts, by other numbers of the same stage."""
+    value = {key: ctx.value(p) for key, p in claim.params.items()}
+    keep, original, tensors = value.get("keep"), value.get("original"), tensors_per_expert(ctx)
+    found: dict[str, int] = {}
+    if isinstance(keep, list) and len(keep) > 1:
+        return {"keepExpertsPerLayer": len(keep)}
+    if isinstance(keep, list):
+        keep = keep[0] if keep else None
+    if not isinstance(keep, int) or isinstance(keep, bool):
+        return found
+    each = {"renamed": keep, "dropped": original - keep if isinstance(original, int) else 0}
+    for key, experts in each.items():
+        count = value.get(key)
+        layers = _layers(count, experts * tensors) if is_number(count) else None
+        if layers is not None:
+            found[f"experts{key.capitalize()}"] = layers
+    return found
+
+
 def _usable(key: str, value: JSON) -> bool:
     if key == "benchmark":
         return isinstance(value, str)
+    if key == "sliced":
+        return True
     if key == "keep" and isinstance(value, list):
         return bool(value) and all(isinstance(k, int) and not isinstance(k, bool) for k in value)
     if key in ("keep", "original", "layers", "experts", "routed", "tensors"):

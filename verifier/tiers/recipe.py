@@ -94,17 +94,20 @@ def check_hash_form(claim: Claim, ctx: Context) -> Outcome:
 
 
 def check_equal(claim: Claim, ctx: Context) -> Outcome:
-    """Two places of the document state the same value."""
-    other = ctx.value(claim.params["other"])
+    """Two places of the document state the same value; the second may be one of several (``or``)."""
+    places = [claim.params["other"], *claim.params.get("or", ())]
+    other = ctx.value(places[0])
     if claim.expected is None and other is None:
         return unverifiable(claim, "hash-absent", "both places are null", remedy="publish the value")
-    same = claim.expected == other and isinstance(claim.expected, bool) == isinstance(other, bool)
-    if same:
-        return verified(f"equals {claim.params['other']}", found=other, method="equality")
+    for place in places:
+        value = ctx.value(place)
+        if claim.expected == value and isinstance(claim.expected, bool) == isinstance(value, bool):
+            return verified(f"equals {place}", found=value, method="equality")
     return refuted(
         claim,
         "contradiction",
-        f"claimed {claim.expected}, but {claim.params['other']} says {other}",
+        f"claimed {claim.expected}, but {places[0]} says {other}"
+        + (f", and {len(places) - 1} other place(s) something else too" if len(places) > 1 else ""),
         found=other if not isinstance(other, dict | list) else str(other)[:60],
         remedy="make the two places agree",
     )

@@ -39,7 +39,9 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "nothing-claimed": recipe.check_nothing_claimed,
         "reachable": arithmetic.check_reachable,
         "size-gb": arithmetic.check_size,
+        "router-layers": arithmetic.check_router_layers,
         **dict.fromkeys(arithmetic.RULES, arithmetic.check_derived),
+        **dict.fromkeys(arithmetic.COUNTS, arithmetic.check_count),
         # tier 2
         "reforge": reforge.check_reforge,
         # tier 3
