@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from verifier.errors import RegistryError
 from verifier.runners.audio.names import NAMES as AUDIO
 from verifier.runners.lm_eval.names import NAMES as LM_EVAL
+from verifier.runners.lmms_eval.names import NAMES as LMMS_EVAL
 
 if TYPE_CHECKING:
     from verifier.runners.model import Runner
@@ -22,6 +23,7 @@ _TABLE: dict[str, str] = {
     "swe_bench_verified": "verifier.runners.agents.swe_runner:SWE_BENCH_VERIFIED",
     **{name: f"verifier.runners.audio.declared:{name}" for name in AUDIO},
     **{name: f"verifier.runners.lm_eval.declared:{name}" for name in LM_EVAL},
+    **{name: f"verifier.runners.lmms_eval.declared:{name}" for name in LMMS_EVAL},
 }
 """Exact name -> where its runner is; loaded when it is first asked for."""
 

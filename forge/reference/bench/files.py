@@ -34,7 +34,7 @@ def dataset() -> bytes:
         }
         for i, p in enumerate(PROBLEMS)
     ]
-    return _stored_gzip(_lines(lines))
+    return stored_gzip(_lines(lines))
 
 
 def samples(faults: Mapping[int, str]) -> bytes:
@@ -47,7 +47,7 @@ def samples(faults: Mapping[int, str]) -> bytes:
     )
 
 
-def _stored_gzip(data: bytes) -> bytes:
+def stored_gzip(data: bytes) -> bytes:
     """A gzip file (RFC 1952) of stored blocks (RFC 1951, 3.2.4), no name, no time.
 
     What zlib makes of the same bytes differs between its versions; this has one spelling, so the digest

@@ -1,0 +1,1 @@
+"""Benchmarks of lmms-eval: its logged samples, scored again by its own functions."""
