@@ -1,7 +1,7 @@
 """The runner of LiveCodeBench: programs of a log through both judges, counted by the harness."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -201,14 +201,16 @@ class _Run:
             if record.question in self.dataset.entries
             for code in record.programs
         )
-        digest = hashlib.sha256(canonical(["livecodebench", dict(self.judge)])).hexdigest()
+        # Results hang on their own problem, not on the rest of the dataset: a part of a release shares them.
+        judge = {name: value for name, value in self.judge.items() if name != "dataset"}
+        digest = hashlib.sha256(canonical(["livecodebench", judge])).hexdigest()
         root = self.cache_dir / "scores" if self.cache_dir else None
         pairs = Pairs(root, digest)
         with ExitStack() as stack:
-            known = _kept(pairs, wanted)
+            known = self._kept(pairs, wanted)
             if root and len(known) < len(wanted):
                 stack.enter_context(locked(root / f"{log.sha256[:32]}-{digest[:16]}.lock"))
-                known = _kept(pairs, wanted)
+                known = self._kept(pairs, wanted)
             open_ = [program for program in wanted if program not in known]
             if open_:
                 known |= self._execute(open_, pairs)
@@ -220,13 +222,17 @@ class _Run:
             bench = open_bench(self.dataset, sandbox, self.jobs)
             results = judge(bench, programs, self.on_progress)
         for program, result in zip(programs, results, strict=True):
-            pairs.put(program, {SUITE: result})
+            pairs.put(self._key(program), {SUITE: result})
         return dict(zip(programs, results, strict=True))
 
+    def _kept(self, pairs: Pairs, wanted: Iterable[Sample]) -> dict[Sample, SuiteResult]:
+        found = {program: pairs.get(self._key(program)) for program in wanted}
+        return {program: suites[SUITE] for program, suites in found.items() if suites}
 
-def _kept(pairs: Pairs, wanted: Mapping[Sample, None]) -> dict[Sample, SuiteResult]:
-    found = {program: pairs.get(program) for program in wanted}
-    return {program: suites[SUITE] for program, suites in found.items() if suites}
+    def _key(self, program: Sample) -> Sample:
+        """The pair under which a result is kept: a program, and the problem as the dataset has it."""
+        entry = self.dataset.entries[program.task_id]
+        return Sample(task_id=f"{program.task_id} {entry.sha256}", code=program.code)
 
 
 LIVECODEBENCH_V6 = LiveCodeBenchRunner(
