@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from verifier.runners.model import Runner
 
 _TABLE: dict[str, str] = {
+    "aider_polyglot": "verifier.runners.agents.aider_runner:AIDER_POLYGLOT",
     "alloybench": "verifier.runners.alloybench:ALLOYBENCH",
     "alloybench_plus": "verifier.runners.alloybench:ALLOYBENCH_PLUS",
     "humaneval": "verifier.runners.humaneval:HUMANEVAL",
