@@ -2,8 +2,9 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from verifier.cli_common import (
     OK,
@@ -39,10 +40,14 @@ def add_parsers(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
             "alloy score samples.jsonl --benchmark mbpp+ --json scores.json",
             "alloy score samples_gsm8k_2026-01-01T00-00-00.jsonl --benchmark gsm8k",
             "alloy score run/ --benchmark bbh",
+            "alloy score student.jsonl --against base.jsonl --benchmark humaneval",
         ),
     )
     parser.add_argument("samples", type=Path, metavar="SAMPLES", help="the samples file, or a run's folder")
     parser.add_argument("--benchmark", required=True, metavar="NAME", help="which benchmark it answers")
+    parser.add_argument(
+        "--against", type=Path, metavar="SAMPLES", help="samples of another model, to compare with"
+    )
     parser.add_argument("--json", metavar="FILE", help="write per-problem results (- for standard output)")
     parser.add_argument("--dataset", type=Path, metavar="FILE", help="the benchmark's dataset file")
     add_check_options(parser)
@@ -62,8 +67,10 @@ def run_score(args: argparse.Namespace) -> int:
     from verifier.runners import registry
 
     runner = registry.get(args.benchmark)
-    if not args.samples.exists():
-        raise UsageError(f"samples: expected a file, found nothing readable at {clean(args.samples)}")
+    files = [args.samples] + ([args.against] if args.against else [])
+    for path in files:
+        if not path.exists():
+            raise UsageError(f"samples: expected a file, found nothing readable at {clean(path)}")
     if missing := runner.unavailable():
         raise UsageError(f"benchmark {runner.name} cannot be run here: {missing}")
     check_writable(args.json)
@@ -74,22 +81,57 @@ def run_score(args: argparse.Namespace) -> int:
     elif runner.dataset is not None:
         dataset = store.fetch_dataset(runner.dataset)
     with progress(quiet=args.json == "-") as on_progress:
-        result = runner.score(
-            args.samples,
-            dataset=dataset,
-            jobs=args.jobs,
-            cache_dir=store.cache.root,
-            unsafe_no_sandbox=args.unsafe_no_sandbox,
-            on_progress=on_progress,
-        )
-    print(sentence(result), file=sys.stderr if args.json == "-" else sys.stdout)
+        results = [
+            runner.score(
+                path,
+                dataset=dataset,
+                jobs=args.jobs,
+                cache_dir=store.cache.root,
+                unsafe_no_sandbox=args.unsafe_no_sandbox,
+                on_progress=on_progress,
+            )
+            for path in files
+        ]
+    _tell(results, sys.stderr if args.json == "-" else sys.stdout)
     if args.json:
-        write_output(args.json, "".join(encode(document(result), indent=1)) + "\n")
+        write_output(args.json, "".join(encode(whole_document(results), indent=1)) + "\n")
     return OK
+
+
+def _tell(results: Sequence["ScoreResult"], out: TextIO) -> None:
+    """Print each score with its precision, then comparison and notes."""
+    from verifier.report import score
+
+    for number, result in enumerate(results):
+        print(("against " if number else "") + sentence(result), file=out)
+        if said := score.precision(result):
+            print(f"  {said}", file=out)
+    if len(results) == 2:
+        for line in score.told(score.against(*results)):
+            print(line, file=out)
+    for note in score.notes(results):
+        print(clean(f"{note.severity.value}: {' and '.join(note.who)}: {note.message}", 2000), file=out)
+
+
+def whole_document(results: Sequence["ScoreResult"]) -> dict[str, JSON]:
+    """Return one score, or one with the score that it is compared with, as JSON values."""
+    from verifier.report import score
+
+    found = document(results[0])
+    found["remarks"] = [
+        {"code": n.code, "severity": n.severity.value, "who": n.who, "message": n.message, "count": n.count}
+        for n in score.notes(results)
+    ]
+    if len(results) == 2:
+        found["against"] = document(results[1])
+        found["comparison"] = score.comparison(score.against(*results))
+    return found
 
 
 def document(result: "ScoreResult") -> dict[str, JSON]:
     """Return a score as JSON values; ``passed`` counts confirmed problems."""
+    from verifier.report.score import interval
+
     found: dict[str, JSON] = {
         "benchmark": result.benchmark,
         "judge": result.judge,
@@ -115,6 +157,7 @@ def document(result: "ScoreResult") -> dict[str, JSON]:
             for task, r in result.tasks.items()
         },
     }
+    found["interval"] = interval(result)
     return found | _of_the_harness(result) if result.metrics else found
 
 
@@ -139,24 +182,6 @@ def _of_the_harness(result: "ScoreResult") -> dict[str, JSON]:
             for one in result.differing
         ],
         "limits": result.limits,
-        "interval": _interval(result),
-    }
-
-
-def _interval(result: "ScoreResult") -> JSON:
-    """Binomial interval of the share, and the smallest difference that so many problems can show."""
-    from verifier.runners.statistics import LEVEL, smallest_difference, wilson
-
-    if not result.answered:
-        return None
-    found = wilson(result.passed, result.answered)
-    share = result.passed / result.answered
-    return {
-        "level": LEVEL,
-        "low": found.low,
-        "high": found.high,
-        "n": result.answered,
-        "smallestDifference": smallest_difference(result.answered, share),
     }
 
 

@@ -197,8 +197,8 @@ def _of_two(one: Evidence, other: Evidence) -> Iterator[Note]:
             code="samples-identical",
             severity=Severity.WARNING,
             who=who,
-            message=f"{one.who} and {other.who} have the same samples (sha256 {sha256[:16]}…): they cannot"
-            " show how the two models differ",
+            message=f"both have the same samples (sha256 {sha256[:16]}…), which cannot show how two models"
+            " differ",
             count=len(one.result.tasks),
         )
         return

@@ -3,7 +3,15 @@
 from decimal import Decimal
 
 from verifier.claims.model import Claim
-from verifier.report.model import ArtifactReport, Checked, Report
+from verifier.report.model import (
+    ArtifactReport,
+    Checked,
+    Comparison,
+    Report,
+    ScoredFile,
+    ScoreRow,
+    Statistics,
+)
 from verifier.verdicts import Finding, Outcome, Severity, Tier, Verdict
 
 HOSTILE = (
@@ -61,10 +69,54 @@ def ordinary():
         "HumanEval/3": {"official": "pass", "isolated": "fail", "confirmed": False},
         "HumanEval/4": {"official": "timeout", "isolated": None, "confirmed": None},
     }
-    card = artifact(findings=(finding,), scores={"eval/samples.jsonl": tasks})
+    base = dict.fromkeys(tasks, tasks["HumanEval/2"])
+    card = artifact(
+        findings=(finding,),
+        scores={"eval/samples.jsonl": tasks, "eval/base.jsonl": base},
+        statistics=statistics("humaneval", "student", "base", "eval/samples.jsonl", "eval/base.jsonl"),
+    )
     return Report(
         artifacts=(card, artifact("other")), environment={"python": "3.11", "judge": {"b": 1, "a": 2}}
     )
+
+
+def statistics(benchmark, who, other, samples, against, task="HumanEval/10"):
+    row = ScoreRow(
+        claim="card-c-refuted",
+        pointer="/results/score",
+        benchmark=benchmark,
+        who=who,
+        verdict=Verdict.REFUTED,
+        samples=samples,
+        metric=benchmark,
+        claimed=0.884,
+        found=0.25,
+        solved=1,
+        answered=4,
+        undecided=1,
+        total=4,
+        low=0.06,
+        high=0.79,
+        method="wilson",
+        smallest=0.9,
+    )
+    bare = ScoreRow(
+        claim="card-d", pointer="/results/base", benchmark=benchmark, who=other, verdict=Verdict.NOT_CHECKED
+    )
+    first = ScoredFile(samples=samples, benchmark=benchmark, who=who, counts={"answers": 4, "canonical": 1})
+    second = ScoredFile(samples=against, benchmark=benchmark, who=other)
+    pair = Comparison(
+        benchmark=benchmark,
+        first=first,
+        second=second,
+        problems=3,
+        only_first=(),
+        only_second=(task, "HumanEval/3"),
+        difference=-0.666667,
+        p=0.5,
+        distinguishable=False,
+    )
+    return Statistics(level=0.95, rows=(row, bare), files=(first, second), comparisons=(pair,))
 
 
 def hostile(text):
@@ -92,6 +144,11 @@ def hostile(text):
     )
     tasks = {text: {"official": text, "isolated": text, "confirmed": False}}
     card = ArtifactReport(
-        name=text, alloy_hash=text, checked=claims, findings=(finding,), scores={text: tasks}
+        name=text,
+        alloy_hash=text,
+        checked=claims,
+        findings=(finding,),
+        scores={text: tasks, text + "2": tasks, "elsewhere": tasks},
+        statistics=statistics(text, text, text, text, text + "2", text),
     )
     return Report(artifacts=(card,), environment={text: text}, timing={text: text})

@@ -187,7 +187,7 @@ def test_html_loads_nothing_and_names_its_only_script():
 
 
 def test_html_grid_tells_the_fates_of_a_problem_apart():
-    cells = re.findall(r'<td class="(\w+)" title="([^,]+), samples: ([^("]+)', html.page(ordinary()))
+    cells = re.findall(r'<td class="(\w+)[^"]*" title="([^,">]+), student: ([^("]+)', html.page(ordinary()))
     assert [(name, task, said.strip()) for name, task, said in cells] == [
         ("pass", "HumanEval/2", "solved"),
         ("fooled", "HumanEval/3", "passes the official judge, not the isolated one"),
@@ -206,7 +206,7 @@ def test_markdown_of_hostile_texts_keeps_its_table_and_no_syntax(bad):
     bare = re.sub(r"</?code>|&#\d+;|NOT_CHECKED|\*\*$", "", out)
     assert not re.search(r"[<>`@\[\]_#~\\]|https?:|www\.|!\[", bare)
     rows = [line for line in out.splitlines() if line.startswith("| <code>")]
-    assert len(rows) == 3  # one artifact, one refuted, one broken
+    assert len(rows) == 4  # one artifact, one refuted, one broken, one recomputed score
     assert {row.count("|") for row in rows} == {8, 7}
 
 
@@ -220,6 +220,21 @@ def test_markdown_names_claimed_and_found():
 )
 def test_share_never_rounds_to_a_whole_that_is_untrue(part, rest, expected):
     assert explain.share({Verdict.VERIFIED: part, Verdict.REFUTED: rest}, Verdict.VERIFIED) == expected
+
+
+def test_markdown_has_every_recomputed_score_with_its_interval_and_every_comparison():
+    out = markdown.summary(ordinary())
+    assert "| <code>humaneval</code> | student | 88.40 | 25.00 | 6.00 to 79.00 | 1 of 4 |" in out
+    line = (
+        "student -66.7 points from base over 3 problems, 0 gained, 2 lost, p 0.500&#58; not distinguishable"
+    )
+    assert line in out
+
+
+def test_terminal_has_one_line_for_a_comparison_and_is_silent_without_one():
+    assert sum("points from" in line for line in shown(ordinary(), verbose=False).splitlines()) == 1
+    quiet = ArtifactReport(name="fine", alloy_hash=None, checked=(checked(),))
+    assert len(shown(Report(artifacts=(quiet,), environment={}), verbose=False).splitlines()) < 8
 
 
 def test_one_line_stays_one_line():
