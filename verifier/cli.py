@@ -55,6 +55,7 @@ COMMANDS = (
     Command("explain", "verifier.cli_explain", "tell what one claim says, what decides it, what was found"),
     Command("score", "verifier.cli_score", "score a samples file with both judges, sandboxed"),
     Command("evaluate", "forge.cli_evaluate", "run a model on a benchmark, and score its answers"),
+    Command("calibrate", "verifier.cli_calibrate", "hold a card's base model against its published score"),
     Command("hash", "verifier.cli_evidence", "hash the weights of a folder or a Hub repository"),
     Command("diff", "forge.cli_diff", "tell what differs between two folders of weights, or two files"),
     Command("forge", "forge.cli_forge", "execute a recipe: make the model that an alloy describes"),

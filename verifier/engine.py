@@ -9,8 +9,8 @@
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -175,6 +175,21 @@ def _open(target: Target, store: EvidenceStore, stack: ExitStack) -> tuple[Alloy
     revision = hub.revision(target.repo)
     remote = HubFiles(target.repo, revision, store, scratch)
     return load(remote.open(hub.find_alloy(target.repo, revision))), remote
+
+
+@contextmanager
+def opened(target: Target, options: Options, *, store: EvidenceStore | None = None) -> Iterator[Context]:
+    """One artifact's alloy and evidence, for a question that is no claim.
+
+    Raises:
+        DocumentError: the alloy cannot be read.
+        EvidenceMissingError: it is not to be had here.
+        EvidenceMismatchError: other bytes than the pinned ones were offered.
+    """
+    store = store or open_store(options.offline)
+    with ExitStack() as stack:
+        alloy, files = _open(target, store, stack)
+        yield context_for(alloy, files, store, options, vouched=target.entry is not None)
 
 
 def context_for(

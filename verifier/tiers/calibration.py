@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import Enum
 
-from verifier.alloy.parse import Alloy
 from verifier.claims import anchors, scores
 from verifier.claims.anchors import Anchor
 from verifier.claims.model import Claim
@@ -78,17 +77,16 @@ class Calibration:
         return self.tolerance > DEFAULT_TOLERANCE
 
 
-def calibrate(alloy: Alloy, ctx: Context) -> tuple[Calibration, ...]:
+def calibrate(ctx: Context) -> tuple[Calibration, ...]:
     """Hold every anchor of a card against its base samples.
 
     Args:
-        alloy: the card.
-        ctx: its evidence and the judges.
+        ctx: the card, its evidence and the judges.
 
     Raises:
         JudgeError: a judge itself broke.
     """
-    slate = Slate(alloy, "card")
+    slate = Slate(ctx.alloy, "card")
     scores.add(slate)
     return tuple(decide(anchor, ctx) for anchor in anchors.find(anchors.Bases.of(slate)))
 
@@ -102,31 +100,46 @@ def decide(anchor: Anchor, ctx: Context) -> Calibration:
     Raises:
         JudgeError: the judge itself broke.
     """
-    cited = ctx.value(anchor.published)
-    if not is_number(cited):
-        return _impossible(anchor, _nothing_cited(anchor, ctx))
-    given = ctx.value(anchor.tolerance) if anchor.tolerance else None
-    stated = is_number(given)
-    tolerance = _points(given, cited) if stated else DEFAULT_TOLERANCE
+    cited, tolerance, stated = _terms(anchor, ctx)
+
+    def impossible(reason: str, *, here: bool = False) -> Calibration:
+        return Calibration(
+            anchor=anchor,
+            state=State.IMPOSSIBLE,
+            reason=reason,
+            here=here,
+            published=cited,
+            tolerance=tolerance,
+            stated=stated,
+        )
+
+    if cited is None:
+        return impossible(_nothing_cited(anchor, ctx))
     if not 0 <= tolerance <= 100:
-        return _impossible(anchor, f"expected a tolerance from 0 to 100 points, found {given}", cited)
+        return impossible(f"expected a tolerance from 0 to 100 points, found {tolerance}")
     if anchor.benchmark is None:
-        return _impossible(anchor, "it names no benchmark, and no single base score is its own", cited)
+        return impossible("it names no benchmark, and no single base score is its own")
     if anchor.score is None:
-        return _impossible(anchor, _no_samples(anchor, ctx), cited)
+        return impossible(_no_samples(anchor, ctx))
     result, claim = _judge(anchor, ctx)
     if isinstance(result, Outcome):
-        here = result.verdict is Verdict.NOT_CHECKED
-        return _impossible(anchor, result.reason, cited, here=here)
-    if result.missing or result.limits:
-        partial = f"the base samples answer {result.answered} of {result.total} problems"
-        reason = partial if result.missing else "; ".join(result.limits)
-        return _impossible(anchor, reason, cited, here=not result.missing)
+        reason = f"{result.reason} (base samples of {anchor.benchmark[:60]})"
+        return impossible(reason, here=result.verdict is Verdict.NOT_CHECKED)
+    if result.missing:
+        return impossible(f"the base samples answer {result.answered} of {result.total} problems")
+    if result.limits:
+        return impossible("; ".join(result.limits), here=True)
     return _compare(anchor, cited, standing(claim, result), tolerance, stated, result)
 
 
-def _impossible(anchor: Anchor, reason: str, cited: JSON = None, *, here: bool = False) -> Calibration:
-    return Calibration(anchor=anchor, state=State.IMPOSSIBLE, reason=reason, here=here, published=cited)
+def _terms(anchor: Anchor, ctx: Context) -> tuple[JSON, Decimal, bool]:
+    """The cited score or None, the tolerance in points, and whether the card states that."""
+    cited = ctx.value(anchor.published)
+    cited = cited if is_number(cited) else None
+    given: JSON = ctx.value(anchor.tolerance) if anchor.tolerance else None
+    if not is_number(given):
+        return cited, DEFAULT_TOLERANCE, False
+    return cited, Decimal(given) if cited is None else _points(given, cited), True
 
 
 def _nothing_cited(anchor: Anchor, ctx: Context) -> str:
@@ -181,11 +194,11 @@ def _compare(
     word = {State.PASSED: "within", State.FAILED: "not within", State.IMPOSSIBLE: "perhaps within"}[state]
     rule = f"{tolerance} points" + ("" if stated else " (the default)")
     open_ = f", {result.undecided} undecided on this machine" if result.undecided else ""
-    judge = result.judge
+    judge, said = result.judge, "cited" if anchor.kind == "calibrationAnchor" else "stated"
     return Calibration(
         anchor=anchor,
         state=state,
-        reason=f"the base samples score {measured}{open_}, {word} {rule} of the cited {cited}",
+        reason=f"the base samples score {measured}{open_}, {word} {rule} of the {said} {cited}",
         here=True,
         published=cited,
         measured=measured,
