@@ -289,6 +289,7 @@ def _pairs(lock: Lock, report: ArtifactReport, options: "Options") -> tuple[tupl
     if not report.scores:
         return ()
     from verifier.alloy.parse import get, load
+    from verifier.claims.samples import label
     from verifier.evidence.store import open_store
     from verifier.runners import registry
 
@@ -306,7 +307,9 @@ def _pairs(lock: Lock, report: ArtifactReport, options: "Options") -> tuple[tupl
     for item in get(alloy.document, "/results/benchmarks") or ():
         runner = registry.find(item["name"])
         if runner is not None:
-            base, own = (f"{runner.name}:{item.get(key)}" for key in ("baseSamplesPath", "samplesPath"))
+            base, own = (
+                f"{runner.name}:{label(item.get(key))}" for key in ("baseSamplesPath", "samplesPath")
+            )
             found += [(base, own)] if base in report.scores and own in report.scores else []
     return tuple(found)
 

@@ -1,17 +1,21 @@
 """Making and updating lock entries from evidence."""
 
 import dataclasses
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from verifier.alloy.parse import Alloy, load, walk
+from verifier.alloy.parse import Alloy, get, load, walk
 from verifier.catalog import CATALOGS, Catalog, LockEntry, PinnedFile, save
 from verifier.claims.extract import extract
+from verifier.claims.samples import paths
 from verifier.errors import EvidenceMismatchError, EvidenceMissingError, UsageError
 from verifier.evidence.hashing import sha256_file
 from verifier.evidence.store import EvidenceStore, open_store
+from verifier.runners import registry
+from verifier.runners.model import Accompanied
 from verifier.sources import FolderFiles, HubFiles, PinnedFiles
 from verifier.targets import Target, resolve_targets
 from verifier.tiers.context import BASE_FOLDER, Files
@@ -19,6 +23,8 @@ from verifier.tiers.context import BASE_FOLDER, Files
 _PATHS = {
     "samplesPath": "samples",
     "baseSamplesPath": "samples",
+    "resultsPath": "samples",
+    "baseResultsPath": "samples",
     "calibrationCorpusFile": "corpus",
     "datasetFile": "corpus",
     "calibrationDatasetFile": "corpus",
@@ -97,7 +103,7 @@ def _files(alloy: Alloy, files: Files, store: EvidenceStore) -> Iterator[PinnedF
     """Pins of everything that the alloy points to; weights may be pinned as the alloy attests them."""
     seen: set[str] = set()
     for pointer, value in walk(alloy.document):
-        role = _PATHS.get(pointer.rpartition("/")[2])
+        role = _PATHS.get(re.sub(r"/\d+$", "", pointer).rpartition("/")[2])
         if role is None or not isinstance(value, str) or value in seen:
             continue
         seen.add(value)
@@ -107,12 +113,31 @@ def _files(alloy: Alloy, files: Files, store: EvidenceStore) -> Iterator[PinnedF
             continue
         store.cache.put_file(local)
         yield PinnedFile(path=value, sha256=sha256_file(local), size=local.stat().st_size, role=role)
+    for path in _accompanying(alloy):
+        if path in seen:
+            continue
+        try:
+            local = files.open(path)
+        except (EvidenceMissingError, EvidenceMismatchError):
+            continue
+        seen.add(path)
+        store.cache.put_file(local)
+        yield PinnedFile(path=path, sha256=sha256_file(local), size=local.stat().st_size, role="samples")
     yield from _base_files(files, store)
     results = alloy.model.results
     for file in (results.integrity.file_hashes or ()) if results and results.integrity else ():
         if len(file.sha256) == 64 and file.size is not None and file.filename not in seen:
             seen.add(file.filename)
             yield PinnedFile(path=file.filename, sha256=file.sha256, size=file.size, role="weights")
+
+
+def _accompanying(alloy: Alloy) -> Iterator[str]:
+    """Where the accounts of the runs lie whose samples the results name, if they are published."""
+    for item in get(alloy.document, "/results/benchmarks") or ():
+        runner = registry.find(item["name"])
+        if isinstance(runner, Accompanied):
+            for key in ("samplesPath", "baseSamplesPath"):
+                yield from runner.beside(paths(item.get(key)))
 
 
 def _base_files(files: Files, store: EvidenceStore) -> Iterator[PinnedFile]:

@@ -273,7 +273,10 @@ STAGES: dict[str, type[_Stage]] = {
 
 
 class Benchmark(_Record, frozen=True, kw_only=True):
-    """A published score, in percent; either ``score``/``base_score`` or a ``metrics`` object."""
+    """A published score, in percent; either ``score``/``base_score`` or a ``metrics`` object.
+
+    A run may leave its samples in several files: ``verifier.claims.samples`` says how they are named.
+    """
 
     name: str
     metric: str | None = None
@@ -283,10 +286,14 @@ class Benchmark(_Record, frozen=True, kw_only=True):
     delta: Number | None = None
     calibrated: bool | None = None
     within_calibration_tolerance: bool | None = None
-    samples_path: str | None = None
-    base_samples_path: str | None = None
-    result_hash: str | None = None
-    base_result_hash: str | None = None
+    samples_path: str | list[str] | None = None
+    base_samples_path: str | list[str] | None = None
+    result_hash: str | list[str] | None = None
+    base_result_hash: str | list[str] | None = None
+    results_path: str | None = None
+    base_results_path: str | None = None
+    results_hash: str | None = None
+    base_results_hash: str | None = None
     metrics: dict[str, Any] | None = None
 
 
@@ -366,8 +373,10 @@ class PriorEvaluation(_Record, frozen=True, kw_only=True):
     anchor_base_model: str | None = None
     anchor_reproduction: dict[str, Any] | None = None
     results: dict[str, Any] | None = None
-    samples_path: str | None = None
-    samples_hash: str | None = None
+    samples_path: str | list[str] | None = None
+    samples_hash: str | list[str] | None = None
+    results_path: str | None = None
+    results_hash: str | None = None
 
 
 class PriorBaseline(_Record, frozen=True, kw_only=True):

@@ -22,7 +22,8 @@ def add(slate: Slate) -> None:
 
 def _add_forms(slate: Slate) -> None:
     for pointer, value in walk(slate.alloy.document):
-        key = pointer.rpartition("/")[2]
+        # One of several digests is meant as its list's field is.
+        key = next((part for part in reversed(pointer.split("/")) if not part.isdigit()), "")
         if is_digest_key(key) and (value is None or isinstance(value, str | int)):
             slate.add(
                 f"form-{pointer[1:]}", Tier.RECIPE, "hash-form", pointer, f"{key} holds a well-formed sha256."

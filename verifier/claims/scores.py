@@ -2,6 +2,7 @@
 
 from verifier.alloy.parse import escape
 from verifier.claims.numbers import is_number
+from verifier.claims.samples import account
 from verifier.claims.slate import Slate
 from verifier.verdicts import JSON, Tier
 
@@ -36,7 +37,8 @@ def _add_score(
     digest: str | None = None,
 ) -> None:
     """A score claim; ``samples`` and ``digest`` are pointers to the path and hash of its evidence."""
-    inputs = tuple(p for p in (samples, digest) if p)
+    extra = tuple(p for p in account(samples) if slate.value(p) is not None) if samples else ()
+    inputs = (*(p for p in (samples, digest) if p), *extra)
     slate.add(
         name,
         Tier.SCORES,
@@ -49,15 +51,25 @@ def _add_score(
 
 
 def _add_samples(slate: Slate, name: str, path: str, digest: str) -> None:
+    """Claims on the bytes of the samples: of each file, where each has a digest, or of all together."""
+    files, digests = slate.value(path), slate.value(digest)
+    if isinstance(files, list) and isinstance(digests, list) and len(files) == len(digests):
+        for i in range(len(files)):
+            _add_file(slate, f"{name}-{i}", f"{path}/{i}", f"{digest}/{i}", "The samples file")
+    elif isinstance(files, list):
+        _add_file(slate, name, path, digest, "All samples files together")
+    else:
+        _add_file(slate, name, path, digest, "The samples file")
+    results = account(path)
+    label = name.replace("samples-digest", "results-digest")
+    _add_file(slate, label, *results, "The harness's account of the run")
+
+
+def _add_file(slate: Slate, name: str, path: str, digest: str, what: str) -> None:
     if slate.value(path) is not None or slate.value(digest) is not None:
+        statement = f"{what} {'have' if what.endswith('together') else 'has'} the stated digest."
         slate.add(
-            name,
-            Tier.BYTES,
-            "samples-digest",
-            digest,
-            "The samples file has the stated digest.",
-            inputs=(path,),
-            params={"path": path},
+            name, Tier.BYTES, "samples-digest", digest, statement, inputs=(path,), params={"path": path}
         )
 
 

@@ -1,9 +1,9 @@
 """What a benchmark runner is, and what it gives back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from verifier.verdicts import JSON
 
@@ -229,4 +229,16 @@ class Runner(Protocol):
             EvidenceMissingError: packages are missing, or the samples are of another task or version.
             SandboxError: too few sandbox layers work here.
             JudgeError: the judge itself broke.
+        """
+
+
+@runtime_checkable
+class Accompanied(Protocol):
+    """What a runner keeps beyond ``Runner`` if its harness leaves several files that belong together."""
+
+    def beside(self, samples: Sequence[str]) -> tuple[str, ...]:
+        """Where the other files of the same run lie, if they are published; told by the samples' names.
+
+        Args:
+            samples: paths that a card names, relative, in POSIX form.
         """

@@ -1,7 +1,9 @@
 """Tier 3 checks: files hash as claimed, from disk or from the host's metadata."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from verifier.claims import samples as named
 from verifier.claims.model import Claim
 from verifier.errors import DocumentError, EvidenceMismatchError, EvidenceMissingError
 from verifier.tiers.context import Context
@@ -118,6 +120,8 @@ def check_model_hash(claim: Claim, ctx: Context) -> Outcome:
 def check_samples(claim: Claim, ctx: Context) -> Outcome:
     """A samples file has the digest that the card states."""
     path = ctx.value(claim.params["path"])
+    if isinstance(path, list):
+        return _check_together(claim, ctx, named.paths(path))
     if not isinstance(path, str):
         return unverifiable(
             claim,
@@ -133,6 +137,44 @@ def check_samples(claim: Claim, ctx: Context) -> Outcome:
             remedy="state the sha256 of the samples file",
         )
     return _check_small(claim, ctx, path, "samples-differ")
+
+
+def _check_together(claim: Claim, ctx: Context, paths: Sequence[str]) -> Outcome:
+    """One digest over several files; a digest for each would be a claim for each."""
+    expected = hex_digest(claim.expected)
+    if claim.expected is None:
+        return unverifiable(
+            claim,
+            "samples-without-digest",
+            f"{len(paths)} samples files are published without a digest",
+            remedy="state the sha256 of each samples file",
+        )
+    if expected is None or not paths:
+        return refuted(
+            claim,
+            "malformed-hash",
+            f"expected a sha256 for each of {len(paths)} samples files, or one over them",
+            found=claim.expected,
+        )
+    try:
+        digests = [ctx.digest(ctx.files.open(path)) for path in paths]
+    except (EvidenceMissingError, EvidenceMismatchError) as error:
+        return not_checked(str(error), method="sha256")
+    found = named.joined(digests)
+    each = tuple(zip(paths, digests, strict=True))
+    if found == expected:
+        return verified(
+            f"{len(paths)} files hash as claimed", found="sha256:" + found, method="sha256", digests=each
+        )
+    return refuted(
+        claim,
+        "samples-differ",
+        f"claimed {expected[:16]}…, the {len(paths)} files together are {found[:16]}…",
+        found="sha256:" + found,
+        method="sha256",
+        digests=each,
+        remedy="a file is not the attested one, or they stand in another order: correct the card",
+    )
 
 
 def _check_small(claim: Claim, ctx: Context, path: str, code: str) -> Outcome:

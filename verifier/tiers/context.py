@@ -71,6 +71,7 @@ class Context:
         offline: never ask the network.
         on_progress: told what is being done, how much of it, of how much.
         scored: results by samples path, filled by the score checks, for the report.
+        judged: results by benchmark and files, so that samples of several claims are judged once.
     """
 
     alloy: Alloy
@@ -84,6 +85,7 @@ class Context:
     offline: bool = True
     on_progress: Callable[[str, int, int], None] | None = None
     scored: dict[str, ScoreResult] = field(default_factory=dict)
+    judged: dict[tuple[str, ...], ScoreResult] = field(default_factory=dict)
 
     def value(self, pointer: str) -> JSON:
         """Value in the document, or None."""

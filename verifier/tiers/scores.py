@@ -3,17 +3,18 @@
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
+from verifier.claims import samples as named
 from verifier.claims.model import Claim
 from verifier.claims.numbers import is_number
-from verifier.errors import EvidenceMismatchError, EvidenceMissingError, SandboxError
+from verifier.errors import EvidenceMismatchError, EvidenceMissingError, SandboxError, UsageError
 from verifier.runners.model import Metric, ScoreResult
 from verifier.tiers.arithmetic import Interval, published
 from verifier.tiers.context import Context
 from verifier.tiers.outcomes import not_checked, refuted, unverifiable, verified
 from verifier.tiers.recipe import hex_digest
+from verifier.tiers.samples import find, laid_out
 from verifier.verdicts import JSON, Finding, Outcome, Severity
 
 
@@ -38,8 +39,8 @@ def judged(claim: Claim, ctx: Context) -> ScoreResult | Outcome:
 
     if not is_number(claim.expected):
         return refuted(claim, "not-a-number", "expected a score")
-    samples = _value(ctx, claim.params["samples"])
-    if not isinstance(samples, str):
+    pointer = claim.params["samples"]
+    if not named.paths(_value(ctx, pointer)):
         return unverifiable(
             claim,
             "score-without-samples",
@@ -53,44 +54,33 @@ def judged(claim: Claim, ctx: Context) -> ScoreResult | Outcome:
             f" registered: {', '.join(registry.names())}"
         )
     try:
-        path = ctx.files.open(samples)
+        evidence = find(ctx, runner, pointer, claim.params["digest"])
     except (EvidenceMissingError, EvidenceMismatchError) as error:
         return not_checked(str(error))
-    problem = _attestation(claim, ctx, path, samples)
-    if problem is not None:
-        return not_checked(problem)
     missing = runner.unavailable()
     if missing is not None:
         return not_checked(missing)
+    key = (runner.name, *evidence.samples, "", *evidence.account)
     try:
-        result = ctx.score(runner.name, path)
-    except (EvidenceMissingError, EvidenceMismatchError, SandboxError) as error:
+        if key not in ctx.judged:
+            with laid_out(evidence, runner) as path:
+                ctx.judged[key] = ctx.score(runner.name, path)
+    except (EvidenceMissingError, EvidenceMismatchError, SandboxError, UsageError) as error:
         return not_checked(f"{error} {error.remedy}".strip())
+    result = ctx.judged[key]
+    samples = named.label(_value(ctx, pointer))
     ctx.scored[f"{runner.name}:{samples}"] = result
-    attested = hex_digest(_value(ctx, claim.params["digest"]))
+    attested = hex_digest(_value(ctx, claim.params["digest"])) if len(evidence.samples) == 1 else None
     if attested is not None and result.samples_sha256 not in ("", attested):
         return not_checked(
             f"{samples} is attested, but the samples lie in other files beside it, which are not;"
-            " attest a single log"
+            " name and attest the logs themselves"
         )
     return result
 
 
 def _value(ctx: Context, pointer: str | None) -> JSON:
     return ctx.value(pointer) if pointer else None
-
-
-def _attestation(claim: Claim, ctx: Context, path: Path, samples: str) -> str | None:
-    expected = hex_digest(_value(ctx, claim.params["digest"]))
-    if expected is None:
-        return None
-    found = ctx.digest(path)
-    if found == expected:
-        return None
-    return (
-        f"{samples} at hand is {found[:16]}…, not the attested {expected[:16]}…:"
-        " a score of other samples would say nothing"
-    )
 
 
 def unit(value: JSON) -> int:

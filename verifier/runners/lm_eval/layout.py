@@ -7,7 +7,7 @@ them; a line does not name its task, so that the file's name is the only place w
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from verifier.errors import EvidenceMissingError, UsageError
 
@@ -62,6 +62,22 @@ def find(path: Path, tasks: Sequence[str]) -> Run:
         )
     note = f"the file's name does not say its task; read as samples of {tasks[0]}"
     return Run(logs={tasks[0]: path}, results=None, notes=(note,))
+
+
+def beside(samples: Sequence[str], tasks: Sequence[str]) -> tuple[str, ...]:
+    """Where a run's other files lie: of a log the results of its time, of results the logs of theirs.
+
+    Args:
+        samples: paths that are at hand.
+        tasks: names of the benchmark's tasks.
+    """
+    found: list[PurePosixPath] = []
+    for path in map(PurePosixPath, samples):
+        if log := _SAMPLES.fullmatch(path.name):
+            found.append(path.with_name(f"results_{log['time']}.json"))
+        elif results := _RESULTS.fullmatch(path.name):
+            found += [path.with_name(f"samples_{task}_{results['time']}.jsonl") for task in tasks]
+    return tuple(dict.fromkeys(map(str, found)))
 
 
 def _folder(folder: Path, tasks: Sequence[str]) -> Run:

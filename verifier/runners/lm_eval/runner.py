@@ -1,11 +1,11 @@
 """The runner of every benchmark that lm-evaluation-harness judges."""
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from verifier.claims.samples import joined
 from verifier.errors import EvidenceMissingError
 from verifier.runners.child.process import ask
 from verifier.runners.lm_eval import dataset as dataset_file
@@ -71,6 +71,10 @@ class LmEvalRunner:
     def unavailable(self) -> str | None:
         """Why samples cannot be scored here; None if they can."""
         return identity.missing(self.packages)
+
+    def beside(self, samples: Sequence[str]) -> tuple[str, ...]:
+        """Where the other files of the same run lie: of logs its results, of results its logs."""
+        return layout.beside(samples, [task.name for task in self.tasks])
 
     def score(
         self,
@@ -189,7 +193,7 @@ class LmEvalRunner:
             missing=tuple(missing),
             extra=tuple(extra),
             duplicate=tuple(duplicate),
-            samples_sha256=_joined([judged.reports[name]["sha256"] for name in run.logs]),
+            samples_sha256=joined([judged.reports[name]["sha256"] for name in run.logs]),
             notes=(*run.notes, *judged.notes({task.name: task.fewshot for task in self.tasks})),
             metric=f"{self.metric},{self.filter}",
             metrics=judged.metrics,
@@ -202,8 +206,3 @@ class LmEvalRunner:
         for name, report in judged.reports.items():
             for doc, what, logged, found in report["differing"]:
                 yield Difference(where=f"{name}/{doc}", what=what, logged=logged, found=found)
-
-
-def _joined(digests: list[str]) -> str:
-    """The log's digest; of several logs the digest over theirs, in the benchmark's order."""
-    return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
