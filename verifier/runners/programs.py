@@ -26,7 +26,7 @@ def answers(programs: Iterable[tuple[str, str]], problems: Mapping[str, Problem]
         problems: the benchmark.
     """
     texts = dict(programs)
-    looked = _look(texts, problems)
+    looked = _look(texts, problems) if texts else {}
     found = {}
     for task, text in texts.items():
         stripped = text.strip()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from verifier.runners.statistics import (
     fewest_flips,
     mcnemar,
+    normal,
     paired,
     smallest_difference,
     wilson,
@@ -109,6 +110,38 @@ def test_swapping_models_swaps_the_flips(statuses: dict[str, tuple[bool, bool]])
     assert back is not None
     assert (there.won, there.lost, there.p) == (back.lost, back.won, back.p)
     assert there.difference == pytest.approx((sum(first.values()) - sum(second.values())) / len(statuses))
+
+
+@settings(max_examples=60, deadline=None)
+@given(value=st.floats(-5, 5), stderr=st.floats(1e-9, 3), level=st.sampled_from([0.8, 0.95, 0.99]))
+def test_interval_of_a_mean_as_scipy_has_it(value: float, stderr: float, level: float) -> None:
+    stats = pytest.importorskip("scipy.stats", reason="the oracle")
+    found = normal(value, stderr, level)
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx(stats.norm.interval(level, value, stderr), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("value", "stderr"), [(0.5, math.nan), (math.inf, 0.1), (0.5, -0.1), (math.nan, 0.1), (0.5, math.inf)]
+)
+def test_no_interval_from_what_is_no_number(value: float, stderr: float) -> None:
+    assert normal(value, stderr) is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(statuses=st.dictionaries(st.integers(), st.tuples(st.booleans(), st.booleans()), min_size=1))
+def test_paired_test_from_statuses_as_scipy_has_it(statuses: dict[int, tuple[bool, bool]]) -> None:
+    stats = pytest.importorskip("scipy.stats", reason="the oracle")
+    found = paired(
+        {str(t): one for t, (one, _) in statuses.items()}, {str(t): two for t, (_, two) in statuses.items()}
+    )
+    assert found is not None
+    won = sum(one and not two for one, two in statuses.values())
+    lost = sum(two and not one for one, two in statuses.values())
+    # Twice the smaller tail of a binomial of the flips, at most 1.
+    expected = min(1.0, 2 * stats.binom.cdf(min(won, lost), won + lost, 0.5))
+    assert found.p == pytest.approx(expected, rel=1e-9)
+    assert (len(found.won), len(found.lost)) == (won, lost)
 
 
 @pytest.mark.parametrize(("solved", "n"), [(1, 0), (0, 0), (-1, 3), (4, 3)])

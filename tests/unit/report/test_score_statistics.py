@@ -1,0 +1,187 @@
+"""From claims and scored samples to rows, comparisons and notes."""
+
+from decimal import Decimal
+
+import pytest
+
+from tests.unit.report.samples import checked
+from verifier.report.statistics import assemble, estimate_of
+from verifier.runners.model import Answer, Metric, ScoreResult, TaskResult
+from verifier.verdicts import Severity, Tier, Verdict
+
+BENCHMARK = "humaneval"
+CARD = {
+    "/results/benchmarks/0/samplesPath": "student.jsonl",
+    "/results/benchmarks/0/baseSamplesPath": "base.jsonl",
+    "/priorMetricBaselines/0/id": "norm",
+    "/priorMetricBaselines/0/evaluation/samplesPath": "prior.jsonl",
+}
+
+
+def result(solved, n=20, undecided=(), **kw):
+    """Problems below ``solved`` are solved."""
+    tasks = {
+        f"T/{i}": TaskResult(
+            official="pass", isolated="pass", confirmed=None if i in undecided else i < solved
+        )
+        for i in range(n)
+    }
+    return ScoreResult(benchmark=BENCHMARK, judge={}, tasks=tasks, total=kw.pop("total", n), **kw)
+
+
+def claim(pointer, samples, expected="88.4", **kw):
+    params = {"benchmark": kw.pop("benchmark", BENCHMARK), "samples": samples, "digest": None}
+    one = checked(
+        slug=pointer.strip("/").replace("/", "-"),
+        kind=kw.pop("kind", "score"),
+        tier=Tier.SCORES,
+        pointer=pointer,
+        expected=Decimal(expected),
+        **kw,
+    )
+    object.__setattr__(one.claim, "params", params)
+    return one
+
+
+STUDENT = claim("/results/benchmarks/0/score", "/results/benchmarks/0/samplesPath", found=None)
+BASE = claim("/results/benchmarks/0/baseScore", "/results/benchmarks/0/baseSamplesPath", found=None)
+PRIOR = claim(
+    "/priorMetricBaselines/0/evaluation/results/humaneval",
+    "/priorMetricBaselines/0/evaluation/samplesPath",
+    found=None,
+)
+ANCHOR = claim(
+    "/priorMetricBaselines/0/evaluation/anchorReproduction/humaneval",
+    "/results/benchmarks/0/baseSamplesPath",
+    found=None,
+)
+TABLE = claim("/results/fourRunProgression/2/humaneval", None, found=None)
+
+
+def scored(**files):
+    return {f"{BENCHMARK}:{name}.jsonl": found for name, found in files.items()}
+
+
+def of(claims, files):
+    return assemble(claims, files, CARD.get)
+
+
+def test_no_score_claim_no_statistics():
+    assert of([checked()], {}) == (None, ())
+
+
+def test_rows_say_whose_score_it_is():
+    found, _ = of([STUDENT, BASE, PRIOR, ANCHOR, TABLE], scored(student=result(15), base=result(18)))
+    assert [(r.who, r.samples, r.solved) for r in found.rows] == [
+        ("student", "humaneval:student.jsonl", 15),
+        ("base", "humaneval:base.jsonl", 18),
+        ("prior norm", "", 0),
+        ("base, as anchor of prior norm", "humaneval:base.jsonl", 18),
+        ("fourRunProgression/2", "", 0),
+    ]
+    assert [r.found for r in found.rows] == [0.75, 0.9, None, 0.9, None]
+    assert {r.claimed for r in found.rows} == {0.884}
+
+
+@pytest.mark.parametrize(("written", "share"), [("88.4", 0.884), ("0.884", 0.884), ("0", 0.0), ("1", 0.01)])
+def test_published_scores_are_read_as_tier_4_reads_them(written, share):
+    found, _ = of([claim("/results/benchmarks/0/score", None, expected=written)], {})
+    assert found.rows[0].claimed == share
+
+
+def test_intervals_as_scipy_has_them():
+    stats = pytest.importorskip("scipy.stats", reason="the oracle")
+    found, _ = of([STUDENT], scored(student=result(15)))
+    expected = stats.binomtest(15, 20).proportion_ci(method="wilson")
+    row = found.rows[0]
+    assert (row.low, row.high) == pytest.approx((expected.low, expected.high), abs=1e-6)
+    assert row.method == "wilson"
+
+
+def test_student_is_compared_with_base_then_with_priors_and_each_pair_once():
+    files = scored(student=result(10), base=result(18), prior=result(4))
+    found, _ = of([STUDENT, BASE, PRIOR, ANCHOR], files)
+    assert [(c.first.who, c.second.who) for c in found.comparisons] == [
+        ("student", "base"),
+        ("student", "prior norm"),
+    ]
+    base, prior = found.comparisons
+    assert (base.problems, base.only_first, len(base.only_second), base.difference) == (20, (), 8, -0.4)
+    assert (base.p, base.distinguishable) == (2 / 2**8, True)
+    assert (prior.only_second, len(prior.only_first)) == ((), 6)
+    assert found.comparisons[0].only_second == tuple(sorted(f"T/{i}" for i in range(10, 18)))
+
+
+def test_undecided_and_missing_problems_are_not_compared():
+    files = scored(student=result(10, undecided=(0, 1)), base=result(18, n=19, undecided=(2,)))
+    (pair,) = of([STUDENT, BASE], files)[0].comparisons
+    assert pair.problems == 16
+    row = of([STUDENT, BASE], files)[0].rows[0]
+    assert (row.solved, row.answered, row.undecided, row.found) == (8, 20, 2, round(8 / 18, 6))
+
+
+def test_the_same_path_for_student_and_base_is_noted():
+    card = CARD | {"/results/benchmarks/0/baseSamplesPath": "student.jsonl"}
+    files = scored(student=result(10, samples_sha256="ab" * 32))
+    found, notes = assemble([STUDENT, BASE], files, card.get)
+    assert [(f.who, f.samples) for f in found.files] == [
+        ("student", "humaneval:student.jsonl"),
+        ("base", "humaneval:student.jsonl"),
+    ]
+    (note,) = notes
+    assert (note.code, note.severity, note.claim_id) == ("samples-identical", Severity.WARNING, None)
+    assert note.pointer == "/results/benchmarks/0/samplesPath"
+
+
+def test_a_note_on_one_file_is_told_once_however_many_benchmarks_it_answers():
+    plus = claim(
+        "/results/benchmarks/1/score",
+        "/results/benchmarks/0/samplesPath",
+        benchmark="humaneval_plus",
+        found=None,
+    )
+    copied = {f"T/{i}": Answer(digest=str(i), length=99, canonical=True, size=60) for i in range(20)}
+    one = result(20, answers=copied)
+    found, notes = of([STUDENT, plus], {"humaneval:student.jsonl": one, "humaneval_plus:student.jsonl": one})
+    assert [n.code for n in notes] == ["answers-canonical"]
+    assert [f.counts["telling"] for f in found.files] == [20, 20]
+
+
+HEADLINE = Metric(name="wer", filter="none", value=7.5, stderr=0.5, n=20, task="t", full=100.0)
+
+
+def test_a_headline_has_the_interval_of_its_own_standard_error():
+    found, _ = of([STUDENT], scored(student=result(9, headline=HEADLINE, metrics=(HEADLINE,))))
+    row = found.rows[0]
+    assert (row.found, row.metric, row.method) == (0.075, "wer,none", "stderr")
+    assert (row.low, row.high) == pytest.approx((0.075 - 0.0098, 0.075 + 0.0098), abs=1e-5)
+    assert row.smallest is None
+    bare = Metric(name="bleu", filter="none", value=30.0, stderr=None, n=20, task="t", full=100.0)
+    assert estimate_of(result(9, headline=bare)).range is None
+
+
+def test_the_point_drawn_is_the_metric_that_the_verdict_rests_on():
+    strict = Metric(name="strict", filter="f", value=0.45, stderr=0.1, n=20, task="t")
+    other = Metric(name="loose", filter="f", value=0.6, stderr=0.1, n=20, task="t")
+    part = Metric(name="loose", filter="f", value=0.6, stderr=0.2, n=9, task="part", whole=False)
+    one = claim(
+        "/results/benchmarks/0/score", "/results/benchmarks/0/samplesPath", expected="60.0", found=60.0
+    )
+    found, _ = of([one], scored(student=result(9, metrics=(part, strict, other))))
+    row = found.rows[0]
+    assert (row.found, row.metric, row.method) == (0.6, "loose,f", "stderr")
+    own = claim(
+        "/results/benchmarks/0/score", "/results/benchmarks/0/samplesPath", expected="45.0", found=45.0
+    )
+    assert of([own], scored(student=result(9, metrics=(strict, other))))[0].rows[0].method == "wilson"
+
+
+def test_nothing_answered_is_no_score():
+    found, _ = of([STUDENT, BASE], scored(student=result(0, n=0, total=20), base=result(3)))
+    assert (found.rows[0].found, found.rows[0].low, found.comparisons) == (None, None, ())
+
+
+def test_a_hostile_number_is_no_share():
+    found, _ = of([claim("/results/benchmarks/0/score", None, expected="1e999")], {})
+    assert found.rows[0].claimed is None
+    assert found.rows[0].verdict is Verdict.VERIFIED
