@@ -1,7 +1,7 @@
-"""Let LiveCodeBench itself judge programs and write its logs, in a process of its own outside of any sandbox.
+"""Let LiveCodeBench itself judge programs and write its logs, as a process of its own and without a sandbox.
 
-Its custom evaluator runs as it is. What is replaced has no part in judging: the download of the dataset, which
-is a file here, and two words of a service's client for prompts, which its newer versions lack.
+Its custom evaluator runs as it is. What is replaced has no part in judging: the dataset's download, which is
+here a file, and two words of a service's client, for prompts, which its newer versions lack.
 
 Usage: harness_run.py DATASET SECONDS PROGRAMS...
 """

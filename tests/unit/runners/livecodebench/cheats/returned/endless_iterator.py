@@ -1,0 +1,6 @@
+import itertools
+
+
+class Solution:
+    def shift(self, numbers, k):
+        return itertools.count()

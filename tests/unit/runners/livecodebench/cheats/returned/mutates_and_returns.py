@@ -1,0 +1,3 @@
+class Solution:
+    def shift(self, numbers, k):
+        return numbers.clear() or numbers

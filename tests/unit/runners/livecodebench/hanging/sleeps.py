@@ -1,0 +1,4 @@
+import time
+
+time.sleep(1000)
+print(3)
