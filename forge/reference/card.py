@@ -2,11 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from forge.reference import bases
+from forge.reference.bench import charts
 from forge.reference.bench.files import PROBLEMS, dataset, samples
 
 STAMP = "2026-01-01T00:00:00+00:00"
@@ -87,9 +88,18 @@ def encode(document: Mapping[str, Any]) -> bytes:
     return (json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False) + "\n").encode()
 
 
-def datasets() -> list[dict[str, str]]:
-    """``results.integrity.datasets``: the benchmark's data set."""
-    return [{"name": "alloybench", "version": "1", "hash": prefixed(dataset())}]
+def datasets(others: Sequence[str] = ()) -> list[dict[str, str]]:
+    """``results.integrity.datasets``: the benchmarks' data sets.
+
+    Args:
+        others: names of further benchmarks; a log of lm-eval brings its problems along, and needs none.
+    """
+    own = [{"name": "alloybench", "version": "1", "hash": prefixed(dataset())}]
+    return own + [
+        {"name": name, "version": "1", "hash": prefixed(charts.dataset())}
+        for name in others
+        if name == charts.TASK
+    ]
 
 
 def benchmark_results(student: Run, base: Run) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 from forge.engine import ForgeOptions, forge
 from forge.families import registry
 from forge.folders import files_of, is_weights
-from forge.reference import bases, card
+from forge.reference import bases, card, logged
 from forge.reference.card import STAMP, Artifact, encode, prefixed
 from forge.reference.spec import Spec, evaluation
 from forge.tensors.model import open_model
@@ -48,7 +48,7 @@ def make(spec: Spec, parent: Artifact | None = None) -> Artifact:
         made = {p: (out.out / p).read_bytes() for p in files_of(out.out) if p not in (*_OWN, out.alloy.name)}
     readme = card.readme(spec.name, spec.summary, document)
     document["receipt"] = {"cardHash": prefixed(readme), "issuedAt": STAMP}
-    made |= {**spec.corpora, **{run.path: run.data() for run in spec.runs}}
+    made |= {**spec.corpora, **{run.path: run.data() for run in spec.runs}, **logged.every(spec.logged)}
     made |= {f"base/{path}": data for path, data in bases.files(spec.architecture).items()}
     made["README.md"] = readme
     return Artifact(
@@ -114,6 +114,8 @@ def _completed(spec: Spec, executed: Mapping[str, Any], out: Path) -> dict[str, 
     if registry.get(spec.architecture).is_moe:
         active = bases.active_parameters(spec.architecture, open_model(out))
         results["activeParamsB"] = bases.billions(active)
-    results["benchmarks"] = card.benchmark_results(spec.student, spec.base)
-    results["integrity"] = {**results["integrity"], "datasets": card.datasets(), "attestedAt": STAMP}
+    others = [result for pair in spec.logged for result in pair.results()]
+    results["benchmarks"] = card.benchmark_results(spec.student, spec.base) + others
+    datasets = card.datasets([result["name"] for result in others])
+    results["integrity"] = {**results["integrity"], "datasets": datasets, "attestedAt": STAMP}
     return {**executed, "results": results}

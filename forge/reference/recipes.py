@@ -259,7 +259,11 @@ SPECS: tuple[Spec, ...] = (
     _EXTENDED,
     _pruned("qwen3_5"),
     _pruned("qwen3_vl", _modality("qwen3_vl", "vision")),
-    _pruned("qwen2_5_vl", after=({"type": "source-config", "inputModalities": ["text", "vision"]},)),
+    _pruned(
+        "qwen2_5_vl",
+        after=({"type": "source-config", "inputModalities": ["text", "vision"]},),
+        logged=(runs.WORDS, runs.CHARTS),
+    ),
     _pruned("qwen2_5_omni", _modality("qwen2_5_omni", "audio"), _modality("qwen2_5_omni", "vision")),
     _compacted("qwen3_moe", _GATE_PROFILE, _experts("router_gate_l2")),
     _compacted("olmoe"),

@@ -1,5 +1,6 @@
 """The samples of the reference artifacts, and what the canonical judge measured on each."""
 
+from forge.reference import logged
 from forge.reference.card import Run
 
 _FOLDER = "eval/alloybench"
@@ -40,4 +41,17 @@ DERIVED_PRIOR = _run(
     {4: "weak", 5: "wrong", 8: "wrong", 9: "wrong", 12: "wrong", 14: "wrong"},
     11,
     10,
+)
+
+_SUMS, _COUNTS = "alloybench_words_sums", "alloybench_words_counts"
+WORDS = logged.Pair(
+    student=logged.lm_eval(
+        "student",
+        {_SUMS: {3: "loose", 9: "wrong", 12: "wrong", 22: "loose"}, _COUNTS: {4: "wrong", 9: "wrong"}},
+    ),
+    base=logged.lm_eval("base", {_SUMS: {9: "wrong", 22: "loose"}, _COUNTS: {4: "wrong"}}),
+)
+CHARTS = logged.Pair(
+    student=logged.lmms_eval("student", {1: "near", 4: "wrong", 8: "wrong", 11: "wrong", 14: "near"}),
+    base=logged.lmms_eval("base", {1: "near", 19: "near"}),
 )

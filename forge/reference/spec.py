@@ -6,6 +6,7 @@ from typing import Any
 
 from forge.reference import bases, runs
 from forge.reference.card import BENCHMARKS, Run
+from forge.reference.logged import Pair
 
 Stage = Mapping[str, Any]
 
@@ -44,6 +45,7 @@ class Spec:
         derived_as: what kind of derivation that is.
         inherits: path of a selection that the parent brings along.
         on_device: floating-point sums decide bytes, so it is made again only when asked for.
+        logged: runs of other harnesses that are published with it.
         scored: the engine scores the samples itself; it needs a sandbox, so that it is left out where the
             result has to be the same on every machine.
     """
@@ -61,6 +63,7 @@ class Spec:
     derived_as: str = "defragged"
     inherits: str | None = None
     on_device: bool = False
+    logged: Sequence[Pair] = ()
     scored: bool = False
 
     @property
@@ -73,9 +76,15 @@ def evaluation(spec: Spec) -> Stage:
     """The stage that measures, anchored on the base model's own run."""
     samples = {"samplesPath": spec.student.path, "baseSamplesPath": spec.base.path} if spec.scored else {}
     anchor = {"model": bases.name(spec.architecture), "measuredScore": spec.base.score(BENCHMARKS[0])}
+    others = [
+        {"name": name, "metric": score.metric, "calibrated": True}
+        for pair in spec.logged
+        for name, score in pair.student.scores.items()
+    ]
+    own = [{"name": n, "metric": "pass@1", "calibrated": True, **samples} for n in BENCHMARKS]
     return {
         "type": "eval",
-        "benchmarks": [{"name": n, "metric": "pass@1", "calibrated": True, **samples} for n in BENCHMARKS],
+        "benchmarks": own + others,
         "compareToBase": True,
         "calibrationAnchor": anchor,
     }

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from forge.reference.bench import charts
 from forge.reference.bench.files import dataset
 from forge.reference.card import Artifact
 from verifier.alloy.parse import parse
@@ -27,8 +28,8 @@ def write_folder(artifact: Artifact, parent: Path) -> Path:
 
 
 def blobs(artifacts: Iterable[Artifact]) -> dict[str, bytes]:
-    """Everything that the reference catalog rests on, by sha256: alloys, files and the data set."""
-    parts = [dataset()]
+    """Everything that the reference catalog rests on, by sha256: alloys, files and data sets."""
+    parts = [dataset(), charts.dataset()]
     for artifact in artifacts:
         parts += [artifact.alloy, *artifact.files.values()]
     return {hashlib.sha256(data).hexdigest(): data for data in parts}

@@ -4,6 +4,7 @@ Tasks are those of the Open LLM Leaderboard v2 where it has the benchmark. Sizes
 the published datasets, as the leaderboard's results state them.
 """
 
+from verifier.runners.lm_eval.identity import own
 from verifier.runners.lm_eval.names import BBH
 from verifier.runners.lm_eval.runner import LmEvalRunner, LmEvalTask
 
@@ -49,6 +50,21 @@ def _musr(part: str, size: int) -> LmEvalTask:
         fewshot=0,
     )
 
+
+_WORDS = tuple(
+    LmEvalTask(
+        name=f"alloybench_words_{part}",
+        yaml=own(f"alloybench_words_{part}.yaml"),
+        version="1.0",
+        size=size,
+        fewshot=0,
+        docs_sha256=docs,
+    )
+    for part, size, docs in (
+        ("sums", 25, "947020216606f6e16d764539e3e723076a1c5ec07c180aff9877fbc05e62c55f"),
+        ("counts", 15, "77507153c2eb3fe6e6af7d65a544ccb025358b1e1c60628743d7f2182adcaabf"),
+    )
+)
 
 _ALL = (
     LmEvalRunner(
@@ -147,6 +163,17 @@ _ALL = (
         aliases=("AIME 2024", "AIME2024", "aime24", "aime-2024"),
         tasks=(LmEvalTask(name="aime24", yaml="aime/aime24.yaml", version="0.0", size=30, fewshot=0),),
         metric="exact_match",
+    ),
+    LmEvalRunner(
+        name="alloybench_words",
+        tasks=_WORDS,
+        group=own("_alloybench_words.yaml"),
+        metric="exact_match",
+        filter="strict-match",
+    ),
+    *(
+        LmEvalRunner(name=task.name, tasks=(task,), metric="exact_match", filter="strict-match")
+        for task in _WORDS
     ),
 )
 

@@ -1,5 +1,6 @@
 """The harness's own functions, given logged samples. Runs in the worker's process only; imports lm_eval."""
 
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -99,6 +100,14 @@ def load_task(definition: Path, path: Path, first: Line) -> Any:
         return ConfigurableTask(config=config)
     except Exception as error:  # the harness tries the first problem, which is a stranger's
         raise _unreadable(path, first.number, error) from error
+
+
+def remember_templates() -> None:
+    """Let the harness compile a template once, not for each problem, which takes most of its time."""
+    from lm_eval.utils import env
+
+    if not hasattr(env.from_string, "cache_info"):
+        env.from_string = functools.lru_cache(maxsize=64)(env.from_string)
 
 
 def filters(task: Any) -> list[str]:

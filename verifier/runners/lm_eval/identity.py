@@ -41,22 +41,33 @@ def root() -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
-def task_file(relative: str) -> Path:
-    """A task's or group's YAML file."""
-    return root() / "tasks" / relative
+def task_file(definition: str) -> Path:
+    """A task's or group's YAML file: below the harness's tasks, or the absolute path of another."""
+    return root() / "tasks" / definition
+
+
+def own(name: str) -> str:
+    """A definition that comes with this project."""
+    return str(Path(__file__).parent / "tasks" / name)
 
 
 @functools.cache
 def sources_digest(definitions: tuple[str, ...]) -> str:
     """sha256 over the harness's scoring code and the folders that define the tasks."""
-    folders = {Path("tasks") / Path(definition).parent for definition in definitions}
+    folders = {task_file(definition).parent for definition in definitions}
     # The leaderboard's ifeval takes its instructions from the other task of that name.
-    folders |= {Path("tasks/ifeval")} if any("ifeval" in str(folder) for folder in folders) else set()
+    folders |= {task_file("ifeval")} if any("ifeval" in folder.name for folder in folders) else set()
+    files = {file for part in (*(root() / part for part in _SHARED), *folders) for file in _files(part)}
     digest = hashlib.sha256()
-    for file in sorted({file for part in (*map(Path, _SHARED), *folders) for file in _files(root() / part)}):
-        digest.update(f"{file.relative_to(root()).as_posix()}\n".encode())
+    for name, file in sorted((_name(file), file) for file in files):
+        digest.update(f"{name}\n".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def _name(file: Path) -> str:
+    """A file's name in the digest, the same on every machine."""
+    return file.relative_to(root()).as_posix() if file.is_relative_to(root()) else file.name
 
 
 def _files(path: Path) -> Iterable[Path]:

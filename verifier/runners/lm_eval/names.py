@@ -39,4 +39,7 @@ NAMES = (
     "musr",
     "gsm8k",
     "aime_2024",
+    "alloybench_words",
+    "alloybench_words_sums",
+    "alloybench_words_counts",
 )

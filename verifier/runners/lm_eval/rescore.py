@@ -7,7 +7,6 @@ problems and not with the log.
 import hashlib
 import math
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 from verifier.errors import DocumentError, EvidenceMissingError
 from verifier.runners.lm_eval import harness, log, sentences
 from verifier.runners.lm_eval.harness import RawMetrics, Scored
-from verifier.runners.lm_eval.tally import Order, Problems, Values
+from verifier.runners.lm_eval.tally import Order, Seen, Values, pack
 from verifier.verdicts import JSON
 
 _EVERY = 0.1
@@ -54,6 +53,7 @@ def run(request: Mapping[str, Any], on_progress: Callable[[int], None]) -> dict[
     """
     if request["sentences"]:
         sentences.prepare()
+    harness.remember_templates()
     ticks = _Ticks(on_progress)
     judged: dict[str, _Task] = {}
     for wanted in request["tasks"]:
@@ -91,8 +91,8 @@ def _one(wanted: Mapping[str, Any], metric: str, filter_: str, ticks: _Ticks) ->
         raise DocumentError(f"{path.name}: expected samples, found none")
     task = harness.load_task(Path(wanted["yaml"]), path, first)
     names = harness.filters(task)
-    problems, values, order = Problems(), Values(names, metric), Order(names)
-    times: Counter[tuple[int, str]] = Counter()
+    seen, values, order = Seen(size), Values(names, metric, size), Order(names)
+    extra: set[int] = set()
     rows: list[tuple[int, int, int, _Row]] = []
     digest, judged = hashlib.sha256(), 0
     for line in log.read(path, digest):
@@ -101,11 +101,11 @@ def _one(wanted: Mapping[str, Any], metric: str, filter_: str, ticks: _Ticks) ->
                 f"{path.name}: expected the filters {', '.join(names)} of {wanted['name']}, found also"
                 f" {_short(line.filter)}: another version of the task"
             )
-        times[line.doc_id, line.filter] += 1
         order.add(line)
         if line.doc_id >= size:
+            extra.add(line.doc_id)
             continue
-        problems.add(line)
+        seen.add(line)
         scored = harness.judge(task, path, line)
         if metric not in scored.metrics:
             raise EvidenceMissingError(
@@ -118,12 +118,10 @@ def _one(wanted: Mapping[str, Any], metric: str, filter_: str, ticks: _Ticks) ->
     in_order = [row for *_, row in sorted(rows, key=lambda row: row[:3])]
     report: dict[str, JSON] = {
         "sha256": digest.hexdigest(),
-        "docs": problems.docs(),
-        "extra": sorted({doc for doc, _ in times if doc >= size}),
-        "duplicate": sorted({doc for (doc, _), n in times.items() if n > 1}),
-        "status": values.status(filter_),
-        "answers": {str(doc): list(answer) for doc, answer in problems.answers.items()},
-        "differing": [list(row) for row in (*in_order, *problems.differing)],
+        "problems": pack(seen.problems(values.status(filter_))),
+        "extra": sorted(extra),
+        "duplicate": sorted(values.repeated),
+        "differing": [list(row) for row in (*in_order, *seen.differing)],
         "hash": order.digest(path),
     }
     return _Task(task, values.raw(), report)

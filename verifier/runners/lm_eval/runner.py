@@ -14,6 +14,9 @@ from verifier.runners.lm_eval.verdict import Judged, limits, reported
 from verifier.runners.model import Answer, DatasetPin, Difference, Metric, Progress, ScoreResult, TaskResult
 from verifier.verdicts import JSON
 
+_PASS = TaskResult(official="pass", isolated=None, confirmed=True)
+_FAIL = TaskResult(official="fail", isolated=None, confirmed=False)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LmEvalTask:
@@ -21,7 +24,7 @@ class LmEvalTask:
 
     Attributes:
         name: exact name.
-        yaml: its definition below ``lm_eval/tasks``.
+        yaml: its definition below ``lm_eval/tasks``, or the absolute path of another.
         version: the version that the definition states.
         size: how many problems its dataset has.
         fewshot: how many examples its prompts hold.
@@ -43,7 +46,7 @@ class LmEvalRunner:
     Attributes:
         name, aliases: exact name, and other spellings that are accepted.
         tasks: its tasks, in the group's order.
-        group: the group's definition; None for a single task.
+        group: the group's definition, as a task's; None for a single task.
         metric, filter: what decides whether a problem counts as solved.
         packages: distributions that it needs besides the harness.
         sentences: whether it splits sentences and tells languages.
@@ -158,20 +161,19 @@ class LmEvalRunner:
         duplicate: list[str] = []
         answers: dict[str, Answer] = {}
         for task in self.tasks:
-            report = judged.reports.get(
-                task.name, {"status": {}, "answers": {}, "extra": (), "duplicate": ()}
-            )
+            report = judged.reports.get(task.name, {"extra": (), "duplicate": ()})
             foreign = judged.foreign(task.name)
-            solved = {int(doc): ok for doc, ok in report["status"].items() if int(doc) not in foreign}
-            for doc in sorted(solved):
-                word = "pass" if solved[doc] else "fail"
-                statuses[f"{task.name}/{doc}"] = TaskResult(
-                    official=word, isolated=None, confirmed=solved[doc]
-                )
-            for doc, (digest, length, canonical) in report["answers"].items():
-                if int(doc) in solved:
-                    answers[f"{task.name}/{doc}"] = Answer(digest=digest, length=length, canonical=canonical)
-            missing += [f"{task.name}/{doc}" for doc in range(task.size) if doc not in solved]
+            known: set[int] = set()
+            for one in judged.problems(task.name):
+                if one.complete and one.doc_id not in foreign:
+                    known.add(one.doc_id)
+                    where = f"{task.name}/{one.doc_id}"
+                    statuses[where] = _PASS if one.solved else _FAIL
+                    if one.answered:
+                        answers[where] = Answer(
+                            digest=one.answer.hex(), length=one.length, canonical=one.canonical
+                        )
+            missing += [f"{task.name}/{doc}" for doc in range(task.size) if doc not in known]
             extra += [f"{task.name}/{doc}" for doc in sorted({*report["extra"], *foreign})]
             duplicate += [f"{task.name}/{doc}" for doc in report["duplicate"]]
         definitions = (*(task.yaml for task in self.tasks), *((self.group,) if self.group else ()))

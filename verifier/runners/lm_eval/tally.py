@@ -1,12 +1,16 @@
-"""What is kept of a log while its lines go by: one small record per problem and filter, never a line."""
+"""What is kept of a log while its lines go by: a few bytes per problem and filter, never a line.
 
+All tallies are told only of problems whose index is below the benchmark's size.
+"""
+
+import base64
 import hashlib
 import json
+import struct
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from verifier.runners.lm_eval import log
 from verifier.runners.lm_eval.log import Line
@@ -14,46 +18,90 @@ from verifier.verdicts import JSON
 
 CANONICAL = 40
 """Characters from which an answer that equals the reference is noteworthy: any right "7" is alike."""
+_SEEN = struct.Struct("<I32s32s")
+_ANSWER = struct.Struct("<32sI?")
+_PACKED = struct.Struct("<I32s32sI????")
+_KINDS = 256
 
 
-@dataclass(frozen=True, slots=True)
-class _Problem:
-    """What all lines of a problem share: where it was first seen, digests of it and of its answers."""
+class Problem(NamedTuple):
+    """One problem of a log.
 
-    line: int
+    Attributes:
+        doc_id: its index.
+        doc: sha256 of it.
+        answer: sha256 of the answer's text without surrounding space.
+        length: of that text, in characters.
+        answered: whether the answers are one text; else ``answer`` and ``length`` say nothing.
+        canonical: the text is the reference answer, and long enough for that to be no accident.
+        complete: the log has a line of it for each filter.
+        solved: it is, by the metric and filter that decide.
+    """
+
+    doc_id: int
     doc: bytes
-    resps: bytes
+    answer: bytes
+    length: int
+    answered: bool
+    canonical: bool
+    complete: bool
+    solved: bool
 
 
-class Problems:
+def pack(problems: Iterable[Problem]) -> str:
+    """Problems as text, about a hundred characters each, for the way to another process."""
+    return base64.b64encode(b"".join(_PACKED.pack(*one) for one in problems)).decode()
+
+
+def unpack(text: str) -> Iterator[Problem]:
+    """What ``pack`` was given."""
+    return map(Problem._make, _PACKED.iter_unpack(base64.b64decode(text)))
+
+
+class Seen:
     """The problems of a log, their answers, and lines that contradict each other about them."""
 
-    def __init__(self) -> None:
-        """Nothing is known yet."""
-        self._seen: dict[int, _Problem] = {}
-        self.answers: dict[int, tuple[str, int, bool]] = {}
+    def __init__(self, size: int) -> None:
+        """Args: number of the benchmark's problems."""
+        self._seen: list[bytes | None] = [None] * size
+        self._answers: list[bytes | None] = [None] * size
         self.differing: list[tuple[int, str, JSON, JSON]] = []
 
     def add(self, line: Line) -> None:
         """Note a line's problem and answers."""
-        doc = bytes.fromhex(line.doc_sha256)
         resps = hashlib.sha256(json.dumps(line.resps).encode()).digest()
-        known = self._seen.get(line.doc_id)
-        if known is None:
-            self._seen[line.doc_id] = _Problem(line.number, doc, resps)
-            if (answer := _answer(line)) is not None:
-                self.answers[line.doc_id] = answer
-        elif (known.doc, known.resps) != (doc, resps):
-            where = f"lines {known.line} and {line.number}"
+        now = _SEEN.pack(line.number, bytes.fromhex(line.doc_sha256), resps)
+        before = self._seen[line.doc_id]
+        if before is None:
+            self._seen[line.doc_id] = now
+            self._answers[line.doc_id] = _answer(line)
+        elif before[4:] != now[4:]:
+            where = f"lines {_SEEN.unpack(before)[0]} and {line.number}"
             self.differing.append((line.doc_id, "doc and resps", where, "one problem with different content"))
 
-    def docs(self) -> dict[str, str]:
-        """Digest of each problem, by index."""
-        return {str(doc_id): one.doc.hex() for doc_id, one in self._seen.items()}
+    def problems(self, status: Mapping[int, bool]) -> Iterator[Problem]:
+        """Everything that is known of the problems, in order.
+
+        Args:
+            status: whether each complete problem is solved.
+        """
+        for doc_id, seen in enumerate(self._seen):
+            if seen is not None:
+                packed = self._answers[doc_id]
+                answer, length, canonical = _ANSWER.unpack(packed) if packed else (bytes(32), 0, False)
+                yield Problem(
+                    doc_id=doc_id,
+                    doc=_SEEN.unpack(seen)[1],
+                    answer=answer,
+                    length=length,
+                    answered=packed is not None,
+                    canonical=canonical,
+                    complete=doc_id in status,
+                    solved=status.get(doc_id, False),
+                )
 
 
-def _answer(line: Line) -> tuple[str, int, bool] | None:
-    """Digest, length, and whether it is the reference; None of answers that are not one text."""
+def _answer(line: Line) -> bytes | None:
     resps = line.resps[0]
     if (
         len(line.resps) != 1
@@ -64,48 +112,62 @@ def _answer(line: Line) -> tuple[str, int, bool] | None:
         return None
     text = resps[0].strip()
     same = len(text) >= CANONICAL and text == line.target.strip()
-    return hashlib.sha256(text.encode()).hexdigest(), len(text), same
+    return _ANSWER.pack(hashlib.sha256(text.encode()).digest(), len(text), same)
+
+
+_Entry = tuple[tuple[str, ...], tuple[Any, ...]]
+"""Names of metrics, and a problem's values of them."""
 
 
 class Values:
     """The harness's values per problem and filter; of a repeated problem the worst line's."""
 
-    def __init__(self, filters: Sequence[str], metric: str) -> None:
-        """Args: the task's filters in its order; the metric by which lines of one problem are compared."""
+    def __init__(self, filters: Sequence[str], metric: str, size: int) -> None:
+        """Args: the task's filters in its order; the metric that compares lines; number of problems."""
         self._filters = filters
         self._metric = metric
-        self._best: dict[str, dict[int, tuple[tuple[str, ...], tuple[Any, ...]]]] = {f: {} for f in filters}
-        self._names: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._best: dict[str, list[_Entry | None]] = {name: [None] * size for name in filters}
+        self._kinds: dict[Any, _Entry] = {}
+        self.repeated: set[int] = set()
 
     def add(self, line: Line, metrics: Mapping[str, Any]) -> None:
         """Note a judged line; its metrics hold the one that lines are compared by."""
-        names = tuple(metrics)
-        names = self._names.setdefault(names, names)  # one tuple for all lines
-        best = self._best[line.filter]
-        before = best.get(line.doc_id)
-        if before is None or float(metrics[self._metric]) < float(self._of(before, self._metric)):
-            best[line.doc_id] = (names, tuple(metrics.values()))
+        best, entry = self._best[line.filter], self._kept(metrics)
+        before = best[line.doc_id]
+        if before is not None:
+            self.repeated.add(line.doc_id)
+        if before is None or self._value(entry) < self._value(before):
+            best[line.doc_id] = entry
 
-    @staticmethod
-    def _of(entry: tuple[tuple[str, ...], tuple[Any, ...]], name: str) -> Any:
-        return entry[1][entry[0].index(name)]
+    def _kept(self, metrics: Mapping[str, Any]) -> _Entry:
+        """One entry for all problems with the same values: there are few kinds of right and wrong."""
+        entry = (tuple(metrics), tuple(metrics.values()))
+        if len(self._kinds) >= _KINDS:
+            return entry
+        try:
+            return self._kinds.setdefault((*entry, *map(type, entry[1])), entry)
+        except TypeError:  # a list of values
+            return entry
 
-    def complete(self) -> list[int]:
-        """Problems with a line for each filter, in order."""
-        return sorted(set.intersection(*(set(best) for best in self._best.values())))
+    def _value(self, entry: _Entry) -> float:
+        return float(entry[1][entry[0].index(self._metric)])
 
-    def status(self, filter_: str) -> dict[str, bool]:
-        """Whether each complete problem is solved, by index."""
+    def _complete(self) -> list[int]:
+        rows = enumerate(zip(*self._best.values(), strict=True))
+        return [doc_id for doc_id, entries in rows if None not in entries]
+
+    def status(self, filter_: str) -> dict[int, bool]:
+        """Whether each problem with a line for each filter is solved, by index."""
         best = self._best[filter_]
-        return {str(doc): float(self._of(best[doc], self._metric)) == 1.0 for doc in self.complete()}
+        return {doc: (one := best[doc]) is not None and self._value(one) == 1.0 for doc in self._complete()}
 
     def raw(self) -> dict[tuple[str, str], list[Any]]:
         """Values of the complete problems by metric and filter, in the harness's order."""
         raw: dict[tuple[str, str], list[Any]] = defaultdict(list)
-        docs = self.complete()
-        for filter_ in self._filters:
+        docs = self._complete()
+        for filter_, best in self._best.items():
             for doc in docs:
-                names, values = self._best[filter_][doc]
+                names, values = best[doc] or ((), ())
                 for name, value in zip(names, values, strict=True):
                     raw[name, filter_].append(value)
         return raw

@@ -7,6 +7,7 @@ from typing import Any
 
 from verifier.runners.lm_eval import dataset, identity
 from verifier.runners.lm_eval.results import Results
+from verifier.runners.lm_eval.tally import Problem, unpack
 from verifier.runners.model import Difference, Metric
 
 
@@ -26,10 +27,13 @@ class Judged:
     results: Results | None
     known: Mapping[str, Mapping[int, str]] | None
 
+    def problems(self, task: str) -> Iterator[Problem]:
+        """The problems in a task's log; none without a log."""
+        return unpack(self.reports[task]["problems"] if task in self.reports else "")
+
     def docs(self, task: str) -> dict[str, str]:
         """Digest by index of the problems in a task's log."""
-        docs: dict[str, str] = self.reports[task]["docs"]
-        return docs
+        return {str(one.doc_id): one.doc.hex() for one in self.problems(task)}
 
     def foreign(self, task: str) -> set[int]:
         """Indices of problems in a task's log that are not the given dataset's."""
