@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 from verifier.report.explain import compared, one_line, share
 from verifier.report.model import ArtifactReport, Checked, Report
 from verifier.report.text import clean, value
+from verifier.runners.suspicion import NOTES
 from verifier.verdicts import Severity, Verdict
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ STYLES = {
 }
 
 _PIPE_WIDTH = 160
+_FEW = 3  # artifacts up to which comparisons are shown unasked
 _WIDE = 110  # columns of a terminal from which on hashes fit beside names
 
 
@@ -42,7 +44,7 @@ def show(report: Report, file: TextIO, verbose: bool = False) -> None:
     console = _console(file)
     console.print(_summary(report, hashes=console.width >= _WIDE))
     for artifact in report.artifacts:
-        _details(console, artifact, verbose)
+        _details(console, artifact, verbose, compare=verbose or len(report.artifacts) <= _FEW)
     _total(console, report)
 
 
@@ -89,14 +91,15 @@ def _summary(report: Report, hashes: bool) -> "Table":
     return table
 
 
-def _details(console: "Console", artifact: ArtifactReport, verbose: bool) -> None:
+def _details(console: "Console", artifact: ArtifactReport, verbose: bool, compare: bool) -> None:
     from rich.text import Text
 
     bad = (Verdict.REFUTED, Verdict.ERROR)
     shown = [c for c in artifact.checked if verbose or c.outcome.verdict in bad]
-    loose = [f for f in artifact.findings if f.claim_id is None or verbose]
-    pairs = artifact.statistics.comparisons if artifact.statistics else ()
-    if not shown and not loose and not pairs and artifact.checked:
+    loose = [f for f in artifact.findings if verbose or (f.claim_id is None and f.code not in NOTES)]
+    pairs = artifact.statistics.comparisons if artifact.statistics and compare else ()
+    remarks = "" if verbose else _remarks(artifact, compare)
+    if not shown and not loose and not pairs and not remarks and artifact.checked:
         return
     console.print(Text(clean(artifact.name, 80), style="bold"))
     if not artifact.checked:
@@ -107,12 +110,22 @@ def _details(console: "Console", artifact: ArtifactReport, verbose: bool) -> Non
         console.print(
             Text(f"  {compared(pair)}", style="" if pair.distinguishable else "dim"), soft_wrap=True
         )
+    if remarks:
+        console.print(Text(f"  {remarks}", style="yellow"), soft_wrap=True)
     for finding in loose:
         style = "red" if finding.severity is Severity.ERROR else "yellow"
         line = Text("  ").append(f"{finding.severity.value} {clean(finding.code)}", style=style)
-        line.append(f": {clean(finding.message)}{_values(finding.claimed, finding.found)}")
+        line.append(f": {clean(finding.message, 400)}{_values(finding.claimed, finding.found)}")
         console.print(line.append(f", at {clean(finding.pointer or 'the document root')}"), soft_wrap=True)
     console.print()
+
+
+def _remarks(artifact: ArtifactReport, everything: bool) -> str:
+    """Notes on samples in one line; of many artifacts just the warnings."""
+    found = [f for f in artifact.findings if f.code in NOTES]
+    told = [f for f in found if everything or f.severity is Severity.WARNING]
+    codes = ", ".join(dict.fromkeys(f.code for f in told))
+    return f"worth a look, see -v: {codes} ({len(told)} of the samples' notes)" if told else ""
 
 
 def _values(claimed: object, found: object) -> str:

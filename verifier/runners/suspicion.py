@@ -28,6 +28,8 @@ FEWEST = 3
 """Answers below this number are not worth a note."""
 MANY = 0.1
 """Share of a file's answers from which on a note is a warning."""
+MOST = 0.5
+"""Share of copies beyond which no other file's like share is a reason to make light of it."""
 ALIKE = 0.95
 """Share of two files' answers from which on they are called the same answers."""
 UNLIKELY = 0.001
@@ -157,13 +159,10 @@ def _canonical(file: Evidence, others: Sequence[Evidence]) -> Iterator[Note]:
     counts = count(file.result)
     if counts.telling < FEWEST:
         return
-    severity = _severity(counts.telling, counts.answers)
-    if any(_exceeds(file, other) for other in others):
-        severity = Severity.WARNING
     tasks = [task for task, answer in file.result.answers.items() if _telling(answer)]
     yield Note(
         code="answers-canonical",
-        severity=severity,
+        severity=_severity_of_copies(file, others),
         who=(file.who,),
         message=f"{counts.canonical} of {counts.answers} programs equal the dataset's own solution,"
         f" {counts.telling} of them longer than models mostly hit by themselves ({_named(tasks)}); a model"
@@ -171,6 +170,20 @@ def _canonical(file: Evidence, others: Sequence[Evidence]) -> Iterator[Note]:
         + _elsewhere([(f.who, count(f.result).telling, f) for f in others]),
         count=counts.telling,
     )
+
+
+def _severity_of_copies(file: Evidence, others: Sequence[Evidence]) -> Severity:
+    """Many copies are a warning, unless another file has like many; so are far more than another has."""
+    share = _share(file)
+    usual = any(2 * _share(other) >= share for other in others)
+    if share > MOST or (share >= MANY and not usual) or any(_exceeds(file, other) for other in others):
+        return Severity.WARNING
+    return Severity.NOTE
+
+
+def _share(file: Evidence) -> float:
+    counts = count(file.result)
+    return counts.telling / counts.answers if counts.answers else 0.0
 
 
 def _exceeds(file: Evidence, other: Evidence) -> bool:

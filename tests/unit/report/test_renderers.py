@@ -13,7 +13,7 @@ from tests.unit.report.samples import HOSTILE, artifact, checked, hostile, ordin
 from verifier.report import explain, html, markdown, terminal, text
 from verifier.report import json as report_json
 from verifier.report.model import ArtifactReport, Report
-from verifier.verdicts import Verdict
+from verifier.verdicts import Finding, Severity, Verdict
 
 hostile_texts = pytest.mark.parametrize(
     "bad", HOSTILE, ids=[t[:12].encode("ascii", "replace").hex() for t in HOSTILE]
@@ -231,10 +231,29 @@ def test_markdown_has_every_recomputed_score_with_its_interval_and_every_compari
     assert line in out
 
 
-def test_terminal_has_one_line_for_a_comparison_and_is_silent_without_one():
-    assert sum("points from" in line for line in shown(ordinary(), verbose=False).splitlines()) == 1
-    quiet = ArtifactReport(name="fine", alloy_hash=None, checked=(checked(),))
-    assert len(shown(Report(artifacts=(quiet,), environment={}), verbose=False).splitlines()) < 8
+def lines_with(words, report, verbose):
+    return [line for line in shown(report, verbose).splitlines() if words in line]
+
+
+def test_terminal_has_one_line_for_a_comparison_unless_there_are_many_artifacts():
+    card = ordinary().artifacts[0]
+    one, many = (Report(artifacts=(card,) * n, environment={}) for n in (1, 9))
+    assert len(lines_with("points from", one, False)) == 1
+    assert lines_with("points from", many, False) == []
+    assert len(lines_with("points from", many, True)) == 9
+
+
+def test_terminal_says_briefly_that_samples_are_worth_a_look():
+    def card(severity):
+        note = Finding(code="answers-repeated", severity=severity, pointer="/results", message="so many")
+        return artifact(findings=(note,), claims=(checked(),))
+
+    for severity, of_many in ((Severity.WARNING, 9), (Severity.NOTE, 0)):
+        one, many = (Report(artifacts=(card(severity),) * n, environment={}) for n in (1, 9))
+        assert len(lines_with("worth a look, see -v: answers-repeated", one, False)) == 1
+        assert len(lines_with("worth a look", many, False)) == of_many
+        assert lines_with("so many", one, False) == []
+        assert len(lines_with("answers-repeated: so many", one, True)) == 1
 
 
 def test_one_line_stays_one_line():

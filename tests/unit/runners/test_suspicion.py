@@ -125,6 +125,19 @@ def test_what_the_base_does_as_well_is_said_beside_it() -> None:
     assert [(n.who, n.severity) for n in both] == [(("student",), Severity.NOTE), (("base",), Severity.NOTE)]
 
 
+def severities(*files: dict[str, Answer]) -> list[Severity]:
+    evidence = [Evidence(who=str(i), result=score(answers)) for i, answers in enumerate(files)]
+    return [n.severity for n in inspect(evidence) if n.code == "answers-canonical"]
+
+
+def test_many_copies_are_less_remarkable_where_another_file_has_like_many() -> None:
+    note, warning = Severity.NOTE, Severity.WARNING
+    assert severities(copied(4, 16)) == [warning]
+    assert severities(copied(4, 16), copied(6, 16)) == [note, note]
+    assert severities(copied(3, 16), copied(7, 16)) == [note, warning]
+    assert severities(copied(9, 16), copied(9, 16)) == [warning, warning]
+
+
 ANSWERS = st.builds(
     Answer,
     digest=st.sampled_from("abcdef"),
