@@ -124,6 +124,9 @@ def _model(folder: Path, settings: Settings, on_progress: Progress) -> Any:
                 found: list[str] = super().generate_until(requests, disable_tqdm=True)
             return found
 
+        def loglikelihood(self, requests: list[Any], disable_tqdm: bool = False) -> Any:
+            return super().loglikelihood(requests, disable_tqdm=True)
+
         def _loglikelihood_tokens(self, requests: list[Any], *args: Any, **kwargs: Any) -> Any:
             with _told(self, "choices", len(requests), on_progress):
                 return super()._loglikelihood_tokens(requests, *args, **kwargs | {"disable_tqdm": True})

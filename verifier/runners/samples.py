@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from verifier.errors import DocumentError, UsageError
+from verifier.errors import DocumentError, EvidenceMissingError, UsageError
 from verifier.runners import sample_folder
+from verifier.runners.child.process import ask
+from verifier.runners.inspect_logs import archive, identity
 
 MAX_FILE = 256 << 20
 MAX_LINE = 8 << 20
@@ -51,15 +53,18 @@ def load(path: Path, prompts: Mapping[str, str]) -> Samples:
 
     Args:
         path: JSONL with ``task_id`` and ``solution``, or ``completion`` (then the prompt goes before it); or
-            a folder as ``sample_folder`` reads it.
+            a folder as ``sample_folder`` reads it; or a log of inspect's humaneval or mbpp.
         prompts: prompt by task id of the whole benchmark.
 
     Raises:
         UsageError: the file cannot be read.
         DocumentError: it is too large, or a line is not such an object; the pointer is the line's index.
+        EvidenceMissingError: it is a log of inspect, and of another task, or inspect is not installed.
     """
     if path.is_dir():
         return _of_folder(path, prompts)
+    if archive.is_log(path):
+        return _of_inspect(path, prompts)
     data = _bytes(path)
     answers: list[Sample] = []
     counts: Counter[str] = Counter()
@@ -78,6 +83,21 @@ def _of_folder(path: Path, prompts: Mapping[str, str]) -> Samples:
     counts = Counter(program.task_id for program in programs)
     answers = [Sample(task_id=p.task_id, code=p.code) for p in programs if p.task_id in prompts]
     return _matched(answers, counts, prompts, digest)
+
+
+def _of_inspect(path: Path, prompts: Mapping[str, str]) -> Samples:
+    """Programs in a log of inspect, taken out in a process of its own."""
+    if reason := identity.missing():
+        raise EvidenceMissingError(f"samples: {reason}")
+    found = ask("verifier.runners.inspect_logs.programs:run", {"log": str(path.absolute())})
+    counts = Counter(task_id for task_id, _ in found["programs"])
+    answers = [Sample(task_id=task, code=code) for task, code in found["programs"] if task in prompts]
+    if counts and not answers:
+        raise EvidenceMissingError(
+            f"samples: expected answers to {next(iter(prompts))} and the like, found a log of inspect with"
+            f" answers to {next(iter(counts))} and the like"
+        )
+    return _matched(answers, counts, prompts, found["sha256"])
 
 
 def _bytes(path: Path) -> bytes:

@@ -84,7 +84,6 @@ def run(
         base.dequantise(folder)
     told: dict[str, dict[str, JSON]] = {}
     for name in benchmarks:
-        on_progress(f"benchmark {name}", 0, 0)
         data, examples = DATA / f"{name}.jsonl", DATA / f"{name}.examples.jsonl"
         begin = time.monotonic()
         done = evaluate(
@@ -94,11 +93,18 @@ def run(
             data=data if data.is_file() else None,
             examples=examples if examples.is_file() else None,
             settings=Settings(limit=limit, batch_size=4, max_tokens=MAX_TOKENS),
-            on_progress=on_progress,
+            on_progress=_named(name, on_progress),
         )
         told[name] = _told(done) | {"scoring": round(time.monotonic() - begin - done.seconds, 1)}
     (out / "summary.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     return told
+
+
+def _named(name: str, on_progress: Progress) -> Progress:
+    def tell(what: str, done: int, total: int) -> None:
+        on_progress(f"{name}: {what}", done, total)
+
+    return tell
 
 
 def table(told: Mapping[str, Mapping[str, Any]]) -> str:
