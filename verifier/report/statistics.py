@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 
+from verifier.claims import samples
 from verifier.claims.numbers import is_number
 from verifier.report.model import Checked, Comparison, ScoredFile, ScoreRow, Statistics
 from verifier.runners import suspicion
@@ -72,7 +73,7 @@ def _placed(one: Checked, scored: Mapping[str, ScoreResult], value: Callable[[st
     runner = registry.find(name)
     benchmark = runner.name if runner else name
     pointer = claim.params.get("samples")
-    key = f"{benchmark}:{value(pointer)}" if pointer else ""
+    key = f"{benchmark}:{samples.label(value(pointer))}" if pointer else ""
     who, label, item = _whose(claim.pointer, value)
     result = scored.get(key)
     return _Score(one, who, label, item, benchmark, key if result else "", result)
