@@ -12,6 +12,7 @@ from typing import Any
 from verifier.alloy.parse import escape
 from verifier.claims.model import Claim
 from verifier.claims.numbers import is_number
+from verifier.claims.samples import account
 from verifier.claims.scores import same_base
 from verifier.claims.slate import Slate
 from verifier.verdicts import JSON
@@ -102,7 +103,8 @@ class Bases:
         stated = self.stated.get(name, "")
         if stated in self.claims:
             return self.claims[stated].inputs
-        return tuple(v for k, v in (self.evidence(name) or {}).items() if k != "benchmark")
+        params = self.evidence(name)
+        return (params["samples"], params["digest"], *account(params["samples"])) if params else ()
 
 
 def find(bases: Bases) -> list[Anchor]:

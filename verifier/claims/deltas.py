@@ -67,10 +67,15 @@ def add(slate: Slate) -> None:
 
 
 def end(claim: Claim | None, pointer: str) -> dict[str, JSON]:
-    """One end of a difference as JSON: the claim that it rests on, without its statement."""
+    """One end of a difference as JSON: the claim that it rests on, without its statement.
+
+    Args:
+        claim: the claim; None if the card states no score there.
+        pointer: where it would stand.
+    """
     if claim is None:
         return {"pointer": pointer, "kind": "", "claim": "", "params": {}}
-    return {"pointer": pointer, "kind": claim.kind, "claim": claim.id, "params": dict(claim.params)}
+    return {"pointer": claim.pointer, "kind": claim.kind, "claim": claim.id, "params": dict(claim.params)}
 
 
 def _add(ground: Ground, name: str, pointer: str, benchmark: str, minuend: str, subtrahend: str) -> None:
