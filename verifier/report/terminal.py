@@ -125,7 +125,11 @@ def _remarks(artifact: ArtifactReport, everything: bool) -> str:
     found = [f for f in artifact.findings if f.code in NOTES]
     told = [f for f in found if everything or f.severity is Severity.WARNING]
     codes = ", ".join(dict.fromkeys(f.code for f in told))
-    return f"worth a look, see -v: {codes} ({len(told)} of the samples' notes)" if told else ""
+    return (
+        f"samples worth a look: {codes} ({len(told)} note{'s' * (len(told) > 1)}, shown by -v)"
+        if told
+        else ""
+    )
 
 
 def _values(claimed: object, found: object) -> str:

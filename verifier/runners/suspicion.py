@@ -23,7 +23,7 @@ NOTES = (
 TELLING_SIZE = 24
 """Nodes of a program's syntax tree from which on two authors seldom write the same; see decision 0067."""
 TELLING_LENGTH = 64
-"""Characters of a text from which on equal answers to two problems are worth a look."""
+"""Characters of a text from which on it is worth a look that it is equal to another."""
 FEWEST = 3
 """Answers below this number are not worth a note."""
 MANY = 0.1
@@ -55,7 +55,8 @@ class Counts:
 
     Attributes:
         answers: how many are known.
-        canonical: programs that equal the dataset's own solution.
+        canonical: those that equal the dataset's own solution. Runners do not mark what is just right, such
+            as labels and transcripts.
         telling: those of them that are so long that models seldom write the same by themselves.
         repeated: problems whose answer, if it is a long one, another problem got as well.
         elsewhere: programs that define another problem's function in place of their own.
@@ -92,7 +93,7 @@ def count(result: ScoreResult) -> Counts:
     answers = result.answers
     return Counts(
         answers=len(answers),
-        canonical=sum(answer.canonical and answer.size > 0 for answer in answers.values()),
+        canonical=sum(answer.canonical for answer in answers.values()),
         telling=sum(_telling(answer) for answer in answers.values()),
         repeated=len(_repeated(answers)),
         elsewhere=sum(bool(answer.of) for answer in answers.values()),
@@ -114,8 +115,8 @@ def inspect(files: Sequence[Evidence]) -> tuple[Note, ...]:
 
 
 def _telling(answer: Answer) -> bool:
-    # A text that equals the dataset's is mostly just right: a transcript, a label. Only programs count.
-    return answer.canonical and answer.size >= TELLING_SIZE
+    long_ = answer.size >= TELLING_SIZE if answer.size else answer.length >= TELLING_LENGTH
+    return answer.canonical and long_
 
 
 def _repeated(answers: Mapping[str, Answer]) -> list[str]:
@@ -164,7 +165,7 @@ def _canonical(file: Evidence, others: Sequence[Evidence]) -> Iterator[Note]:
         code="answers-canonical",
         severity=_severity_of_copies(file, others),
         who=(file.who,),
-        message=f"{counts.canonical} of {counts.answers} programs equal the dataset's own solution,"
+        message=f"{counts.canonical} of {counts.answers} answers equal the dataset's own solution,"
         f" {counts.telling} of them longer than models mostly hit by themselves ({_named(tasks)}); a model"
         " that has seen the benchmark in training writes such"
         + _elsewhere([(f.who, count(f.result).telling, f) for f in others]),

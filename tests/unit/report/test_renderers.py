@@ -250,7 +250,9 @@ def test_terminal_says_briefly_that_samples_are_worth_a_look():
 
     for severity, of_many in ((Severity.WARNING, 9), (Severity.NOTE, 0)):
         one, many = (Report(artifacts=(card(severity),) * n, environment={}) for n in (1, 9))
-        assert len(lines_with("worth a look, see -v: answers-repeated", one, False)) == 1
+        assert (
+            len(lines_with("samples worth a look: answers-repeated (1 note, shown by -v)", one, False)) == 1
+        )
         assert len(lines_with("worth a look", many, False)) == of_many
         assert lines_with("so many", one, False) == []
         assert len(lines_with("answers-repeated: so many", one, True)) == 1

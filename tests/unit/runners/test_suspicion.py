@@ -107,8 +107,11 @@ def test_copies_of_the_datasets_own_solutions() -> None:
     assert codes(score(copied(164, 164, size=TELLING_SIZE - 1))) == []
 
 
-def test_a_text_that_equals_the_datasets_is_just_right() -> None:
-    assert codes(score(copied(164, 164, size=0))) == []
+def test_a_long_text_that_equals_the_datasets_counts_and_a_short_one_does_not() -> None:
+    assert codes(score(copied(4, 164, size=0))) == ["answers-canonical"]
+    short = {t: Answer(digest=t, length=LONG - 1, canonical=True) for t in honest()}
+    assert codes(score(short)) == []
+    assert count(score(short)).canonical == len(short)
 
 
 def test_what_the_base_does_as_well_is_said_beside_it() -> None:
