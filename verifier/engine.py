@@ -205,8 +205,9 @@ def context_for(
     @cache
     def score(benchmark: str, samples: Path) -> ScoreResult:
         from verifier.runners import registry
+        from verifier.runners.inspect_logs.runner import runner_for
 
-        runner = registry.get(benchmark)
+        runner = runner_for(registry.get(benchmark), samples)
         return runner.score(
             samples,
             dataset=store.fetch_dataset(runner.dataset) if runner.dataset else None,

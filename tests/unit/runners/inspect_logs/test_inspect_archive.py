@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.runners.inspect_logs.cards import verified
 from verifier.errors import AlloyError, DocumentError, EvidenceMissingError, UsageError
 from verifier.runners import registry
 from verifier.runners.inspect_logs import archive
@@ -240,3 +241,14 @@ def test_who_judges(tmp_path: Path) -> None:
         runner_for(registry.get("ifeval"), path)
     with pytest.raises(EvidenceMissingError, match="inspect_evals has no task that stands for it"):
         runner_for(registry.get("math_hard"), path)
+
+
+@pytest.mark.parametrize("benchmark", ["gsm8k", "ifeval", "humaneval"])
+def test_a_card_with_such_a_log_is_not_refuted_for_its_format(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], benchmark: str
+) -> None:
+    path = written(tmp_path / "x.eval", members(samples=()))
+    (claim,) = verified(tmp_path, benchmark, path, capsys)
+    assert claim["verdict"] == "NOT_CHECKED"
+    # Programs need their dataset first, which may not be at hand.
+    assert "inspect" in claim["reason"] or benchmark == "humaneval"

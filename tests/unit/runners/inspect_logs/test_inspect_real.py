@@ -1,6 +1,7 @@
 """Logs that inspect wrote, scored again: its own numbers, and every edit is noticed."""
 
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.runners.inspect_logs.cards import verified
 from tests.unit.runners.inspect_logs.inspect_run import GSM8K, HUMANEVAL, MBPP
 from verifier.cli import main
 from verifier.errors import DocumentError, EvidenceMissingError
@@ -15,6 +17,7 @@ from verifier.runners import samples
 from verifier.runners.inspect_logs import programs
 from verifier.runners.inspect_logs.runner import InspectRunner
 from verifier.runners.inspect_logs.tasks import TASKS
+from verifier.runners.lm_eval import identity as lm_eval
 from verifier.runners.model import ScoreResult
 
 Document = dict[str, Any]
@@ -214,6 +217,22 @@ def test_the_command_line_scores_a_log_in_the_judges_own_process(
     found = json.loads(capsys.readouterr().out)
     assert (found["passed"], found["answered"], found["differing"]) == (1, 3, [])
     assert found["judge"]["scorer"] == "aime_scorer()"
+
+
+@pytest.mark.parametrize("claimed", [40.0, 99.0])
+def test_no_claim_of_another_harness_is_decided(
+    logs: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    claimed: float,
+) -> None:
+    # The benchmark's own harness is not asked, but tier 4 wants it installed.
+    monkeypatch.setattr(lm_eval, "missing", lambda _: None)
+    log = Path(shutil.copy(logs / "gsm8k.eval", tmp_path))
+    (claim,) = verified(tmp_path, "gsm8k", log, capsys, claimed)
+    assert claim["verdict"] == "NOT_CHECKED"
+    assert "another prompt and another way to read the answer" in claim["reason"]
 
 
 def test_programs_are_those_that_inspect_runs(logs: Path) -> None:
