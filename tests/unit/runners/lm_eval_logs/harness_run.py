@@ -21,8 +21,13 @@ TASKS = {
         "gsm8k",
         "aime24",
     ),
-    "scripted": ("leaderboard_ifeval", "leaderboard_math_hard", "gsm8k", "aime24"),
+    "scripted": ("leaderboard_ifeval", "leaderboard_math_hard", "gsm8k", "aime24", "alloybench_words"),
 }
+WORDS = {
+    "alloybench_words_sums": {3: "loose", 4: "wrong", 12: "wrong", 20: "loose"},
+    "alloybench_words_counts": {2: "wrong", 9: "loose"},
+}
+"""What is not answered rightly in AlloyBench-Words."""
 ANSWERS = {
     "Ann has": "She has 3 + 4 = 7.\n#### 7",
     "Käfer": "Das sind $1,200 cm — weit! #### 1200",
@@ -46,13 +51,21 @@ ANSWERS = {
 def scripted() -> Any:
     from lm_eval.api.model import LM
 
+    from forge.reference.bench import words
+
+    texts = {
+        problem.question: problem.text(WORDS[task].get(i, "right"))
+        for task, problems in words.TASKS.items()
+        for i, problem in enumerate(problems)
+    }
+
     class Scripted(LM):
         def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
             return [self._answer(request.args[0]) for request in requests]
 
         def _answer(self, prompt: str) -> str:
             # The question is last; examples come before it.
-            at = {prompt.rfind(key): answer for key, answer in ANSWERS.items()}
+            at = {prompt.rfind(key): answer for key, answer in {**ANSWERS, **texts}.items()}
             return at[max(at)]
 
         def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
@@ -105,13 +118,13 @@ def main(folder: Path) -> None:
     import lm_eval
     from lm_eval.tasks import TaskManager
 
-    from verifier.runners.lm_eval import sentences
+    from verifier.runners.lm_eval import identity, sentences
 
     sentences.prepare()
     tasks = Path(lm_eval.__file__).parent / "tasks"
     datasets.load_dataset = _loader(datasets.load_dataset, folder / "data", tasks)
     # Some folders of tasks instead of all 14,000 files.
-    paths = [str(tasks / part) for part in ("leaderboard", "gsm8k", "aime")]
+    paths = [str(tasks / part) for part in ("leaderboard", "gsm8k", "aime")] + [identity.own("")]
     manager = TaskManager(include_path=paths, include_defaults=False)
     for which, make in (("random", random_transformer), ("scripted", scripted)):
         _evaluate(folder / which, make(), TASKS[which], manager)

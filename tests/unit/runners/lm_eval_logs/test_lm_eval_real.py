@@ -7,14 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from forge.reference import logs_lm_eval
+from forge.reference.bench import words
+from tests.unit.runners.lm_eval_logs import harness_run
 from tests.unit.runners.lm_eval_logs.conftest import Run
 from verifier.cli import main
 from verifier.runners.lm_eval import layout, results
 from verifier.runners.lm_eval.declared import RUNNERS
+from verifier.runners.lm_eval.names import BBH, NAMES
 from verifier.runners.model import ScoreResult
 
 WHOLE = ("ifeval", "bbh", "math_hard", "gpqa", "gpqa_diamond", "mmlu_pro", "musr", "gsm8k", "aime_2024")
-PARTS = tuple(name for name in RUNNERS if name not in WHOLE)
+PARTS = tuple(f"bbh_{part}" for part in BBH)
+WORDS = ("alloybench_words", "alloybench_words_sums", "alloybench_words_counts")
 
 
 def own(run: Run, name: str) -> dict[str, dict[str, float | None]]:
@@ -66,14 +71,38 @@ def test_a_random_transformer_in_this_process(runs: dict[str, Run], name: str, i
 
 def test_every_part_of_bbh(runs: dict[str, Run], in_process: None) -> None:
     assert len(PARTS) == 24
+    assert {*WHOLE, *PARTS, *WORDS} == set(NAMES)
     solved = [check(runs["random"], name).passed for name in PARTS]
     assert len(set(solved)) > 1
 
 
-@pytest.mark.parametrize("name", ["ifeval", "math_hard", "gsm8k", "aime_2024"])
+@pytest.mark.parametrize("name", ["ifeval", "math_hard", "gsm8k", "aime_2024", *WORDS])
 def test_right_and_wrong_answers(runs: dict[str, Run], name: str, in_process: None) -> None:
     result = check(runs["scripted"], name)
     assert 0 < result.passed < result.total
+
+
+def test_logs_of_our_own_are_written_as_the_harness_writes_them(runs: dict[str, Run]) -> None:
+    """AlloyBench-Words is part of the reference catalog, whose logs are made without the harness."""
+    run, ours = runs["scripted"], logs_lm_eval.files(harness_run.WORDS)
+    for task in words.TASKS:
+        # This run was given a limit of its own, which the definition does not have.
+        theirs = run.log(task).read_bytes().replace(b', "max_gen_toks": 16}', b"}")
+        assert theirs == ours[logs_lm_eval.samples_name(task)]
+    document = json.loads(ours[logs_lm_eval.RESULTS])
+    names = (words.BENCHMARK, *words.TASKS)
+    for key in ("results", "groups", "group_subtasks", "versions", "n-shot", "higher_is_better", "n-samples"):
+        found = {name: value for name, value in run.results[key].items() if name in names}
+        assert found == {name: value for name, value in document[key].items() if name in names}, key
+    assert document["lm_eval_version"] == run.results["lm_eval_version"]
+    assert document["task_hashes"] == {task: run.results["task_hashes"][task] for task in words.TASKS}
+    for task in words.TASKS:
+        definition = dict(run.results["configs"][task])
+        until = {k: v for k, v in definition["generation_kwargs"].items() if k != "max_gen_toks"}
+        known = definition | {"generation_kwargs": until, "metadata": {"version": 1.0}}
+        assert {key: known[key] for key in document["configs"][task]} == document["configs"][task]
+    assert set(document) <= set(run.results)
+    assert set(document["config"]) <= set(run.results["config"])
 
 
 @pytest.mark.parametrize(
