@@ -1,7 +1,7 @@
 """The runner of aider's polyglot benchmark: its rates recomputed from the results of a run.
 
 Whether an exercise's tests passed stands in its result file and nowhere else: their output is only in the
-chat's history, between words of the model. So a result is its publisher's word, and its score decides nothing.
+chat's history, between words of the model. A result is its publisher's word, and its score decides nothing.
 """
 
 import platform

@@ -143,12 +143,12 @@ def _known(lines: Sequence[Utterance], dataset: Path | None) -> _Known:
         if len(labels) in (whole, whole - 1):
             return _Known(labels=labels)
         return _Known(labels=labels, limits=(f"the given dataset has {len(labels)} tracks, GTZAN {whole}",))
-    if all(_NAME.fullmatch(one.id) for one in lines):
+    if any(_NAME.fullmatch(one.id) for one in lines):
         return _Known(labels={f"{genre}.{i:05}": genre for genre in GENRES for i in range(TRACKS)})
     return _Known(
         labels=None,
         limits=(
-            "the ids are not GTZAN's (<genre>.<00000 to 00099>), and no dataset was given (--dataset):"
+            "no id is GTZAN's (<genre>.<00000 to 00099>), and no dataset was given (--dataset):"
             " the labels were compared with nothing",
         ),
     )

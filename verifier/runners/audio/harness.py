@@ -52,7 +52,7 @@ def wer(pairs: Pairs, tell: Tell) -> Scored:
     normal: Callable[[str], str] = utils.english_normalizer
     results = [{"gt": gt, "pred": pred, "task": "asr_en"} for gt, pred in pairs]
     # The harness prints the first reference's first word. "Um" alone has none, and may not come first.
-    first = next((i for i, (gt, _) in enumerate(pairs) if normal(gt).strip()), None)
+    first = next((i for i, (gt, _) in enumerate(pairs) if _has_words(utils, gt)), None)
     if first is None:
         raise DocumentError("references: expected words, found none in any of them after normalisation")
     package = shared.ed
@@ -72,6 +72,10 @@ def wer(pairs: Pairs, tell: Tell) -> Scored:
             ("wer_lowercase", _jiwer(_lowercase(references), _lowercase(predictions))),
         ),
     )
+
+
+def _has_words(utils: Any, reference: str) -> bool:
+    return bool(utils.basic_normalizer(utils.english_normalizer(utils.remove_sp(reference, "en"))).strip())
 
 
 def _lowercase(texts: list[str]) -> Iterable[str]:
