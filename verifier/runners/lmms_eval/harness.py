@@ -133,6 +133,10 @@ def load_task(definition: Path, doc: dict[str, Any], *, whole: bool, where: tupl
             """The harness tries the first problem; what a log has of it cannot be asked again."""
             return str(super().doc_to_text(doc)) if whole else ""
 
+    # A column that is not there would be taken for a template without variables.
+    columns = {"question"} | ({config["doc_to_target"]} & {"answer", "answers"})
+    if whole and (lacking := sorted(columns - doc.keys())):
+        raise wrong(*where, f"a problem with {' and '.join(lacking)}", f"the columns {', '.join(doc)[:200]}")
     kwargs = config.get("lmms_eval_specific_kwargs")
     variants = list(json_copy(kwargs).values()) if kwargs else [None]
     if not whole and callable(config["doc_to_target"]):

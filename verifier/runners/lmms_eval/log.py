@@ -45,6 +45,7 @@ class Line:
         prompt: the text of the question as the model got it.
         metrics: every other field: values of this problem, as logged.
         doc_hash: as logged.
+        counted: whether tokens are counted, as this release always notes.
     """
 
     number: int
@@ -55,6 +56,7 @@ class Line:
     prompt: str
     metrics: Mapping[str, JSON]
     doc_hash: str
+    counted: bool
 
 
 def wrong(path: Path, number: int, expected: str, found: str) -> DocumentError:
@@ -129,11 +131,11 @@ def load_object(path: Path, number: int, data: bytes) -> dict[str, Any]:
 
 
 def _line(path: Path, number: int, record: dict[str, Any]) -> Line:
-    if "filtered_resps" not in record or "token_counts" not in record or "input" not in record:
+    if "filtered_resps" not in record or "input" not in record:
         raise wrong(
             path,
             number,
-            "a line of an lmms-eval log (doc_id, target, filtered_resps, token_counts, input)",
+            "a line of an lmms-eval log (doc_id, target, filtered_resps, input)",
             f"the fields {', '.join(sorted(record))[:200] or '(none)'}",
         )
     doc_id = record.get("doc_id")
@@ -141,8 +143,8 @@ def _line(path: Path, number: int, record: dict[str, Any]) -> Line:
         raise wrong(path, number, f"a doc_id from 0 to {MAX_DOC_ID}", str(doc_id)[:24])
     if isinstance(record["filtered_resps"], list):
         raise EvidenceMissingError(
-            f"{path.name} line {number}: expected one answer to each problem, found several (repeats):"
-            " another way of evaluating gives another score"
+            f"{path.name} line {number}: expected one answer as text under 'filtered_resps', found a list:"
+            " a log of repeated questions, or of another release, has another score"
         )
     return Line(
         number=number,
@@ -153,6 +155,7 @@ def _line(path: Path, number: int, record: dict[str, Any]) -> Line:
         prompt=_text(path, number, record, "input"),
         metrics={name: value for name, value in record.items() if name not in _FIELDS},
         doc_hash=_text(path, number, record, "doc_hash"),
+        counted="token_counts" in record,
     )
 
 

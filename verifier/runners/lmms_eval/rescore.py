@@ -58,7 +58,8 @@ def run(request: Mapping[str, Any], on_progress: Callable[[int], None]) -> dict[
         raise DocumentError(f"{path.name}: expected samples, found none")
     known = dataset.load(Path(request["dataset"])) if request["dataset"] else None
     judge = _Judge(request, path, known, lines)
-    own = [line for line in lines if line.doc_id < request["size"] and not judge.is_foreign(line)]
+    foreign = {line.number for line in lines if judge.is_foreign(line)}
+    own = [line for line in lines if line.doc_id < request["size"] and line.number not in foreign]
     scored = judge.score(own, on_progress)
     chosen = _worst(scored, request["metric"])
     return {
@@ -66,12 +67,13 @@ def run(request: Mapping[str, Any], on_progress: Callable[[int], None]) -> dict[
         "lines": len(lines),
         "problems": _problems_digest(own),
         "extra": sorted({line.doc_id for line in lines if line.doc_id >= request["size"]}),
-        "foreign": sorted({line.doc_id for line in lines if judge.is_foreign(line)}),
+        "foreign": sorted({line.doc_id for line in lines if line.number in foreign}),
         "duplicate": sorted(doc for doc, n in Counter(line.doc_id for line in lines).items() if n > 1),
         "status": {str(one.line.doc_id): _status(one, request["metric"]) for one in chosen},
         "answers": {str(one.line.doc_id): _answer(one.answer) for one in chosen},
         "differing": [list(row) for row in judge.differing(scored)],
         "otherPrompts": [one.line.doc_id for one in chosen if not judge.knows_prompt(one.line)],
+        "otherFormat": sum(not line.counted for line in lines),
         "datasetSize": None if known is None else len(known),
         "metrics": list(judge.numbers(chosen, request["bootstrap"])),
         "version": harness.version(judge.task),
@@ -135,9 +137,8 @@ class _Judge:
         # As the harness orders them: the first problem decides what a task takes a problem to be.
         first = min(lines, key=lambda line: line.doc_id)
         doc = known[0] if known is not None else self._kind.rebuild(path, first)
-        self.task: Task = harness.load_task(
-            Path(request["yaml"]), doc, whole=known is not None, where=(path, first.number)
-        )
+        where = (path, first.number) if known is None else (Path(request["dataset"]), 1)
+        self.task: Task = harness.load_task(Path(request["yaml"]), doc, whole=known is not None, where=where)
 
     def _doc(self, line: Line) -> dict[str, Any] | None:
         if self._known is None:

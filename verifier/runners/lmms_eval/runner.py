@@ -157,6 +157,7 @@ class LmmsEvalRunner:
             judge=identity.judge(self.folders)
             | {
                 "tasks": {self.task: self.version},
+                "definition": self._definition_sha256(),
                 "split": self.split,
                 "dataset": dataset or found["problems"],
             },
@@ -177,6 +178,9 @@ class LmmsEvalRunner:
                 for doc, (digest, length) in found["answers"].items()
             },
         )
+
+    def _definition_sha256(self) -> str:
+        return hashlib.sha256(identity.task_file(self.yaml, own=self.own).read_bytes()).hexdigest()
 
     def _notes(self) -> Iterator[str]:
         if self.mean:

@@ -90,6 +90,8 @@ def _definition(scored: Scored) -> Iterator[str]:
 
 def _harness(scored: Scored) -> Iterator[str]:
     """lmms-eval logs no release of itself; a log of another one may honestly have other values."""
+    if others := scored.found["otherFormat"]:
+        yield f"{others} line(s) lack token_counts, which lmms-eval {identity.VERSION} logs: another release"
     other = {row[0] for row in scored.found["differing"]}
     if other and not scored.own:
         yield (
