@@ -30,16 +30,18 @@ def add_parsers(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
         "score",
         run_score,
         description=(
-            "Score a samples file (JSON lines with task_id and solution or completion), or the logs of a\n"
-            "run of lm-evaluation-harness (samples_<task>_<time>.jsonl). A program counts as passed if the\n"
-            "official judge passes it and the isolated judge confirms that; any other answer counts if the\n"
-            "harness's own functions say so."
+            "Score samples of a benchmark again: a file of programs (JSON lines with task_id and solution\n"
+            "or completion), evalplus's folder of them (HumanEval_0/0.py), the log of the benchmark's own\n"
+            "harness, such as lm-evaluation-harness's samples_<task>_<time>.jsonl, or a log of inspect\n"
+            "(.eval, .json). A program counts as passed if the official judge passes it and the isolated\n"
+            "judge confirms that; any other answer counts if the harness's own functions say so."
         ),
         examples=(
             "alloy score samples.jsonl --benchmark humaneval_plus",
             "alloy score samples.jsonl --benchmark mbpp+ --json scores.json",
             "alloy score samples_gsm8k_2026-01-01T00-00-00.jsonl --benchmark gsm8k",
             "alloy score run/ --benchmark bbh",
+            "alloy score log.eval --benchmark mmlu_pro",
             "alloy score student.jsonl --against base.jsonl --benchmark humaneval",
         ),
     )

@@ -112,12 +112,15 @@ def table(told: Mapping[str, Mapping[str, Any]]) -> str:
     lines = [f"{'benchmark':<14} {'solved':>7}  {'model':>6} {'score':>6}  equal to the harness"]
     for name, one in told.items():
         solved = f"{one['passed']}/{one['answered']}"
-        lines.append(
-            f"{name:<14} {solved:>7} {one['seconds']:>5} s {one['scoring']:>4} s  {one['equal']}"
-            f" ({one['compared']} numbers and lines)"
-        )
+        lines.append(f"{name:<14} {solved:>7} {one['seconds']:>5} s {one['scoring']:>4} s  {_equal(one)}")
         lines += [f"    {key}: {value[0]} ± {value[1]}" for key, value in one["metrics"].items()]
     return "\n".join(lines)
+
+
+def _equal(one: Mapping[str, Any]) -> str:
+    if not one["compared"]:
+        return "- (programs: its judge is the judge)"
+    return f"{'yes' if one['equal'] else 'NO'} ({one['compared']} numbers and problems)"
 
 
 def _told(done: Evaluation) -> dict[str, JSON]:
