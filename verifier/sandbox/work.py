@@ -58,18 +58,19 @@ def perform(job: dict[str, Any], descriptor: int, *, childless: bool) -> None:
         descriptor: where the output goes.
         childless: refuse new processes to the candidate (the sandbox has seccomp).
     """
-    other = job["kind"] == "livecodebench"
-    if (job["judge"] if other else job["kind"]) == "official":
+    if job["kind"] == "official":
         if childless:
             os.register_at_fork(after_in_child=seccomp.no_children)
-        _write(descriptor, contest.official(job) if other else json.dumps(_official(job)).encode())
+        _write(descriptor, json.dumps(_official(job)).encode())
         return
     if childless:
         seccomp.no_children()
-    if other:
-        contest.isolated(job, lambda *frame: _send(descriptor, *frame))
-    else:
+    if job["kind"] != "livecodebench":
         _isolated(job, descriptor)
+    elif job["judge"] == "official":
+        _write(descriptor, contest.official(job))
+    else:
+        contest.isolated(job, lambda *frame: _send(descriptor, *frame))
 
 
 def _write(descriptor: int, data: bytes) -> None:

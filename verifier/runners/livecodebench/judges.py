@@ -64,7 +64,7 @@ def judge_officially(
         "tests": text,
         "timeout": timeout,
         "limits": LIMITS | {"cpu": round(total) + 10},
-        "wall": total + 15,
+        "wall": total,
         "stall": timeout + 8,
         "budget": 0,
         "bytes": OFFICIAL_BYTES,

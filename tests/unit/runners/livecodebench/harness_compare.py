@@ -29,8 +29,7 @@ def verdict(returned: bool, found: str, expected: str) -> bool:
             grades, _ = harness.grade_call_based(_RETURNS.format(found), ["0"], [expected], "answer", 60)
         else:
             grades, _ = harness.grade_stdio(_PRINTS.format(found), [""], [expected], 60)
-        # An array without elements is a wrong answer here. That the harness then counts it as solved is a
-        # mistake in its counting, which one of the cheats uses.
+        # An array without elements has no grade: the harness's counting breaks on it, and here it is wrong.
         fixed = [grade.item(0) if isinstance(grade, np.ndarray) else grade for grade in grades]
     except Exception:
         return False

@@ -1,7 +1,7 @@
 """Programs that attack the machine: each ends, gains nothing and disturbs no other.
 
-Every one is tried twice: as it is, which the official judge meets, and as a turncoat that is honest in the
-official judge's child process and attacks under the isolated judge.
+Every one is tried twice: as it is, which the official judge meets, and as a turncoat that is honest where
+the official judge's own function runs it and attacks under the isolated judge.
 """
 
 import contextlib
@@ -34,8 +34,11 @@ class Drill:
 
 def turncoat(attack: str) -> str:
     return (
-        "import multiprocessing\n"
-        f"exec({HONEST!r} if multiprocessing.current_process().name != 'MainProcess' else {attack!r})\n"
+        "import sys\n"
+        "frame = sys._getframe()\n"
+        "while frame is not None and frame.f_code.co_name != 'run_test':\n"
+        "    frame = frame.f_back\n"
+        f"exec({attack!r} if frame is None else {HONEST!r})\n"
     )
 
 

@@ -1,7 +1,7 @@
-import os
+import numpy as np
 
 try:
-    held = [bytearray(1 << 30) for _ in range(64)]
+    held = [np.zeros(1 << 27) for _ in range(64)]
     print(sum(map(int, input().split())))
-except Exception:
+except MemoryError:
     print("?")
