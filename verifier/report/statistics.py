@@ -15,15 +15,25 @@ from verifier.runners.model import Metric, ScoreResult, TaskResult
 from verifier.runners.statistics import LEVEL, Paired, Range, normal, paired, smallest_difference, wilson
 from verifier.verdicts import JSON, Finding
 
-KIND = "score"
-"""Kind of the claims that this is about."""
+SCORE, ANCHOR = "score", "anchor-score"
+"""Kinds of the claims that this is about."""
 STUDENT, BASE = "student", "base"
 _PARTS = re.compile(
-    r"/results/benchmarks/(?P<item>\d+)/(?:(?P<base>baseScore)|.*)"
+    r"/results/benchmarks/(?P<item>\d+)/(?:metrics/(?P<metric>.*)|(?P<key>.*))"
     r"|/priorMetricBaselines/(?P<prior>\d+)/evaluation/(?:(?P<anchor>anchorReproduction)|results)/.*"
 )
 _DIGITS = 6
 """Digits after the point of shares: the last bits of a logarithm are not the same on every machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Samples:
+    """What a claim names as its samples, and their score if they were scored."""
+
+    benchmark: str = ""
+    pointer: str = ""
+    key: str = ""
+    result: ScoreResult | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +62,7 @@ def assemble(
     Returns:
         Statistics, None if no claim is one on a score; notes on the samples as evidence.
     """
-    scores = [_placed(one, scored, value) for one in checked if one.claim.kind == KIND]
+    scores = [_placed(one, scored, value) for one in checked if one.claim.kind in (SCORE, ANCHOR)]
     if not scores:
         return None, ()
     files = _files(scores)
@@ -66,37 +76,56 @@ def assemble(
 
 
 def _placed(one: Checked, scored: Mapping[str, ScoreResult], value: Callable[[str], JSON]) -> _Score:
+    claim, found = one.claim, one.outcome.found
+    # An anchor may be the base model's score of one of several benchmarks.
+    places = [_samples(params, scored, value) for params in claim.params.get("candidates", (claim.params,))]
+    known = [place for place in places if place.result is not None]
+    near = [place for place in known if place.result and _is(place.result, found, _scale(claim.expected))]
+    place = next(iter((*near, *known, *places)), _Samples())
+    who, label, item = _whose(claim.pointer, place.pointer, value)
+    if claim.kind == ANCHOR:
+        who, label, item = BASE, f"{BASE}, as measured anchor", ""
+    return _Score(one, who, label, item, place.benchmark, place.key, place.result)
+
+
+def _samples(
+    params: Mapping[str, JSON], scored: Mapping[str, ScoreResult], value: Callable[[str], JSON]
+) -> _Samples:
     from verifier.runners import registry
 
-    claim = one.claim
-    name = str(claim.params.get("benchmark", ""))
+    name = str(params.get("benchmark", ""))
     runner = registry.find(name)
     benchmark = runner.name if runner else name
-    pointer = claim.params.get("samples")
+    pointer = params.get("samples") or ""
     key = f"{benchmark}:{samples.label(value(pointer))}" if pointer else ""
-    who, label, item = _whose(claim.pointer, value)
     result = scored.get(key)
-    return _Score(one, who, label, item, benchmark, key if result else "", result)
+    return _Samples(benchmark, pointer, key if result else "", result)
 
 
-def _whose(pointer: str, value: Callable[[str], JSON]) -> tuple[str, str, str]:
-    """Whose score stands at a pointer, in short and in full, and the part of the card that it belongs to."""
+def _whose(pointer: str, evidence: str, value: Callable[[str], JSON]) -> tuple[str, str, str]:
+    """Whose score stands at a pointer, in short and in full, and the part of the card that it belongs to.
+
+    Args:
+        pointer: of the score.
+        evidence: pointer of its samples; empty without any.
+        value: looks a JSON pointer up in the alloy.
+    """
     match = _PARTS.fullmatch(pointer)
     if match is None:
         place = pointer.rpartition("/")[0].removeprefix("/results/") or pointer
         return place, place, pointer
     if match["item"] is not None:
-        who = BASE if match["base"] else STUDENT
-        return who, who, match["item"]
+        of_base = match["key"] == "baseScore" or evidence.endswith("/baseSamplesPath")
+        who = BASE if of_base else STUDENT
+        metric = f", {match['metric']}" if match["metric"] else ""
+        return who, who + metric, match["item"]
     prior = f"prior {value('/priorMetricBaselines/' + match['prior'] + '/id')}"
     return (BASE, f"{BASE}, as anchor of {prior}", "") if match["anchor"] else (prior, prior, "")
 
 
 def _row(score: _Score) -> ScoreRow:
-    from verifier.tiers.scores import unit
-
     claim, outcome = score.checked.claim, score.checked.outcome
-    scale = unit(claim.expected) if is_number(claim.expected) else 100
+    scale = _scale(claim.expected)
     row = ScoreRow(
         claim=claim.id,
         pointer=claim.pointer,
@@ -105,20 +134,10 @@ def _row(score: _Score) -> ScoreRow:
         verdict=outcome.verdict,
         claimed=_claimed(claim.expected, scale),
     )
-    return row if score.result is None else _with_result(row, score, scale)
-
-
-def _claimed(expected: JSON, scale: int) -> float | None:
-    if not is_number(expected):
-        return None
-    share = float(expected) / scale
-    return _rounded(share) if math.isfinite(share) else None
-
-
-def _with_result(row: ScoreRow, score: _Score, scale: int) -> ScoreRow:
+    if score.result is None:
+        return row
     result = score.result
-    assert result is not None
-    estimate = estimate_of(result, _meant(result, score.checked.outcome.found, scale))
+    estimate = estimate_of(result, _meant(result, outcome.found, scale))
     return replace(
         row,
         samples=score.key,
@@ -135,16 +154,37 @@ def _with_result(row: ScoreRow, score: _Score, scale: int) -> ScoreRow:
     )
 
 
+def _scale(expected: JSON) -> int:
+    from verifier.tiers.scores import unit
+
+    return unit(expected) if is_number(expected) else 100
+
+
+def _claimed(expected: JSON, scale: int) -> float | None:
+    if not is_number(expected):
+        return None
+    share = float(expected) / scale
+    return _rounded(share) if math.isfinite(share) else None
+
+
+def _near(share: float | None, found: JSON, scale: int) -> bool:
+    """Whether a share is what an outcome gives as found: percent with two digits, fractions with four."""
+    if share is None or not isinstance(found, int | float | Decimal) or isinstance(found, bool):
+        return False
+    return abs(scale * share - float(found)) <= 0.501 * 10 ** -(2 if scale == 100 else 4)
+
+
+def _is(result: ScoreResult, found: JSON, scale: int) -> bool:
+    shares = (result.value(), *(metric.fraction for metric in result.metrics if metric.whole))
+    return any(_near(share, found, scale) for share in shares)
+
+
 def _meant(result: ScoreResult, found: JSON, scale: int) -> Metric | None:
     """The harness's metric that a verdict rests on, where it is not the share of solved problems."""
-    if not isinstance(found, int | float | Decimal) or isinstance(found, bool):
+    if _near(result.value(), found, scale):
         return result.headline
-    own = result.value()
-    near = 0.5 * 10 ** -(2 if scale == 100 else 4) * 1.001
-    if own is not None and abs(scale * own - float(found)) <= near:
-        return result.headline
-    fitting = [m for m in result.metrics if m.whole and abs(scale * m.fraction - float(found)) <= near]
-    return fitting[0] if fitting else result.headline
+    fitting = (metric for metric in result.metrics if metric.whole and _near(metric.fraction, found, scale))
+    return next(fitting, result.headline)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

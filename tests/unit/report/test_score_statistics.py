@@ -98,6 +98,40 @@ def test_intervals_as_scipy_has_them():
     assert row.method == "wilson"
 
 
+def test_the_samples_say_whose_a_metric_is():
+    base = claim(
+        "/results/benchmarks/0/metrics/baseAccuracy", "/results/benchmarks/0/baseSamplesPath", found=None
+    )
+    hard = claim("/results/benchmarks/0/metrics/hardScore", None, found=None)
+    found, _ = of([STUDENT, base, hard], scored(student=result(15), base=result(18)))
+    assert [r.who for r in found.rows] == ["student", "base, baseAccuracy", "student, hardScore"]
+    assert [(c.first.who, c.second.who) for c in found.comparisons] == [("student", "base")]
+
+
+def test_a_measured_anchor_is_the_base_score_that_it_came_out_as():
+    anchor = claim(
+        "/stages/1/calibrationAnchor/measuredScore", None, kind="anchor-score", found=Decimal("90")
+    )
+    places = [
+        {"benchmark": name, "samples": f"/results/benchmarks/{i}/baseSamplesPath", "digest": None}
+        for i, name in enumerate(("mbpp", "humaneval_plus", "humaneval"))
+    ]
+    object.__setattr__(anchor.claim, "params", {"candidates": places})
+    card = {place["samples"]: "base.jsonl" for place in places}
+    files = {"humaneval_plus:base.jsonl": result(17), "humaneval:base.jsonl": result(18)}
+    row = assemble([anchor], files, card.get)[0].rows[0]
+    assert (row.who, row.benchmark, row.found) == ("base, as measured anchor", "humaneval", 0.9)
+    object.__setattr__(anchor.claim, "params", {"candidates": []})
+    row = assemble([anchor], files, card.get)[0].rows[0]
+    assert (row.benchmark, row.found, row.samples) == ("", None, "")
+
+
+def test_samples_in_several_files_are_one():
+    card = CARD | {"/results/benchmarks/0/samplesPath": ["one.jsonl", "two.jsonl"]}
+    found, _ = assemble([STUDENT], {"humaneval:one.jsonl, two.jsonl": result(15)}, card.get)
+    assert found.rows[0].solved == 15
+
+
 def test_student_is_compared_with_base_then_with_priors_and_each_pair_once():
     files = scored(student=result(10), base=result(18), prior=result(4))
     found, _ = of([STUDENT, BASE, PRIOR, ANCHOR], files)
