@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import re
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -23,7 +25,6 @@ from verifier.evidence.store import EvidenceStore
 from verifier.runners import registry
 from verifier.runners.lm_eval import dataset, log, rescore
 from verifier.runners.lm_eval.declared import RUNNERS
-from verifier.runners.lm_eval.runner import LmEvalRunner, LmEvalTask
 from verifier.sources import FolderFiles, PinnedFiles
 from verifier.tiers.context import Context, Files
 from verifier.verdicts import Outcome, Verdict
@@ -35,6 +36,7 @@ SUMS, COUNTS = TASKS
 FAULTS = {SUMS: {3: "loose", 9: "wrong"}, COUNTS: {4: "wrong"}}
 SCORE = 92.5
 FOLDER = "eval/run"
+PAGE = Path(__file__).parents[4] / "docs" / "extending.md"
 PATHS = [f"{FOLDER}/{logs.samples_name(task)}" for task in TASKS]
 RESULTS = f"{FOLDER}/{logs.RESULTS}"
 
@@ -322,8 +324,9 @@ def test_memory_does_not_grow_with_the_log(tmp_path: Path) -> None:
 def test_a_task_of_ones_own_is_one_file_and_one_registration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    definition = tmp_path / "acme_sums.yaml"
-    definition.write_text(
+    """As docs/extending.md shows it."""
+    monkeypatch.chdir(tmp_path)
+    Path("acme_sums.yaml").write_text(
         "task: acme_sums\n"
         "output_type: generate_until\n"
         "test_split: test\n"
@@ -334,8 +337,12 @@ def test_a_task_of_ones_own_is_one_file_and_one_registration(
         encoding="utf-8",
     )
     monkeypatch.setattr(registry, "_loaded", dict(registry._loaded))
-    task = LmEvalTask(name="acme_sums", yaml=str(definition), version="2.0", size=2, fewshot=0)
-    registry.register(LmEvalRunner(name="acme_sums", tasks=(task,), metric="exact_match"))
+    (example,) = (
+        block
+        for block in re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+        if "acme_sums" in block
+    )
+    exec(dedent(example), {})
 
     docs = [{"question": "1+1", "answer": "2"}, {"question": "2+2", "answer": "4"}]
     lines = [
