@@ -75,15 +75,14 @@ def run_evaluate(args: argparse.Namespace) -> int:
 
     from forge.cli_forge import checked_device
     from forge.cli_progress import progress
+    from forge.evaluation.quiet import silence
     from forge.evaluation.run import evaluate
     from forge.stages.base import silent
     from verifier.cli_score import document
 
     check_writable(args.json)
+    silence()
     device = checked_device(args.device)
-    # Read when these libraries are imported, which nothing has done yet.
-    os.environ.setdefault("TQDM_DISABLE", "1")
-    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     if args.offline:
         os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
     with progress(args.quiet or args.json == "-") as on_progress:

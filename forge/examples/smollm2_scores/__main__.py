@@ -15,6 +15,7 @@ from typing import Any
 
 from forge import loading
 from forge.cli_progress import progress
+from forge.evaluation.quiet import silence
 from forge.evaluation.run import evaluate
 from forge.evaluation.settings import Evaluation, Settings
 from forge.examples.smollm2 import base
@@ -31,6 +32,7 @@ MAX_TOKENS = 96
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the example; 0 if every score equals the harness's own, 1 if not, 2 with a message if it broke."""
     args = _parser().parse_args(arguments)
+    silence()
     try:
         with progress(args.quiet) as shown:
             told = run(

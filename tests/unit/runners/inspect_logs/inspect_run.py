@@ -15,15 +15,17 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+LONG = "First I think about it, and then about something else. " * 60
+"""inspect keeps long texts in another place of a log."""
 GSM8K = [
     ("Ann has 3 apples and buys 4 more. How many has she?", "3 + 4 = 7\n#### 7", "She has 7.\nANSWER: 7"),
     ("Ein Käfer läuft 12 cm pro Tag. Wie weit in 100 Tagen?", "12 * 100\n#### 1,200", "ANSWER: **1200** cm"),
-    ("A coat costs $40 at half price. What is the full price?", "40 * 2\n#### 80", "ANSWER: $40"),
+    ("A coat costs $40 at half price. What is the full price?", "40 * 2\n#### 80", f"{LONG}\nANSWER: $40"),
     ("七个盒子,每盒八支笔。一共多少支?", "7 * 8 = 56\n#### 56", "答案是五十六"),
     ("10 birds, 11 leave after 1 came. How many stay?", "#### 0", ""),
 ]
 CHOICES = [
-    ("Which letter is first?", ["a", "b", "c", "d"], 0, "Clearly.\nANSWER: A"),
+    ("Which letter is first?", ["a", "b", "c", "d"], 0, f"{LONG}\nANSWER: A"),
     ("Which letter is second?", ["a", "b", "c", "d"], 1, "ANSWER: **b**."),
     ("Which letter is third? Été.", ["a", "b", "c", "d"], 2, "ANSWER: D"),
     ("Which letter is fourth?", ["a", "b", "c", "d"], 3, "I do not know."),
@@ -34,7 +36,12 @@ AIME = [
     ("How many divisors has 64?", 7, ""),
 ]
 HUMANEVAL = [
-    ("HumanEval/0", "double", "return 2 * x", "```python\ndef double(x):\n    return 2 * x\n```"),
+    (
+        "HumanEval/0",
+        "double",
+        "return 2 * x",
+        f"```python\ndef double(x):\n    # {LONG}\n    return 2 * x\n```",
+    ),
     ("HumanEval/1", "half", "return x / 2", "    return x // 3\n"),
     ("HumanEval/2", "same", "return x", "```\ndef same(x):\n    return x\n```"),
 ]
