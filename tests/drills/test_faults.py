@@ -18,6 +18,7 @@ from verifier.alloy.parse import Alloy, get, load
 from verifier.catalog import Catalog, LockEntry
 from verifier.claims.extract import extract
 from verifier.claims.model import Claim
+from verifier.claims.samples import paths
 from verifier.engine import Options, context_for, decide
 from verifier.errors import EvidenceMismatchError, EvidenceMissingError
 from verifier.evidence.store import open_store
@@ -51,14 +52,15 @@ def folders(tmp_path_factory):
     return tmp_path_factory.mktemp("drill")
 
 
-_SCORES: dict[tuple[str, str], ScoreResult] = {}
+_SCORES: dict[tuple[str, ...], ScoreResult] = {}
 
 
 def remembering(context: Context) -> Context:
     """The same context, which scores each file once in this session, whatever folder it lies in."""
 
     def score(benchmark: str, samples: Path) -> ScoreResult:
-        key = (benchmark, context.digest(samples))
+        files = sorted(samples.iterdir()) if samples.is_dir() else [samples]
+        key = (benchmark, *map(context.digest, files))
         if key not in _SCORES:
             _SCORES[key] = context.score(benchmark, samples)
         return _SCORES[key]
@@ -140,7 +142,8 @@ def test_one_flipped_bit_in_any_evidence_file_goes_red(name, folders, tmp_path):
         touching = {
             i
             for i, (c, _) in before.items()
-            if pin.path in (c.params.get("path"), *(get(alloy.document, p) for p in c.inputs))
+            if pin.path
+            in (c.params.get("path"), *(one for p in c.inputs for one in paths(get(alloy.document, p))))
         }
         red = {i for i in touching if after[i][1].verdict is Verdict.REFUTED}
         attested = any(
