@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from verifier.errors import AlloyError, DocumentError, EvidenceMissingError, UsageError
 from verifier.runners import registry
 from verifier.runners.child import process, worker
-from verifier.runners.lm_eval import dataset, identity, layout, log, results
+from verifier.runners.lm_eval import dataset, identity, layout, log, results, tally
 from verifier.runners.lm_eval.declared import RUNNERS
 from verifier.runners.lm_eval.log import Line
 from verifier.runners.lm_eval.names import NAMES
@@ -65,6 +65,78 @@ def test_what_was_written_is_read(rows: list[tuple[int, Any, str]], ascii_: bool
     assert digest.hexdigest() == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.lists(
+        st.tuples(st.integers(0, 9), st.sampled_from(["as logged", "sorted", "spaced"])), max_size=8
+    )
+)
+def test_the_first_problem_is_that_of_the_lowest_index(rows: list[tuple[int, str]], tmp_path: Path) -> None:
+    """Whether a line begins as the harness writes it, or must be read to know its index."""
+    how = {"as logged": {}, "sorted": {"sort_keys": True}, "spaced": {"separators": (" , ", " : ")}}
+    text = "".join(json.dumps(made(doc_id), **how[kind]) + "\n" for doc_id, kind in rows)
+    path = tmp_path / "log.jsonl"
+    path.write_text("\n" + text, encoding="utf-8")
+    lines = list(log.read(path, hashlib.sha256()))
+    assert log.first(path) == (min(lines, key=lambda line: (line.doc_id, line.number)) if rows else None)
+
+
+def test_problems_survive_the_way_back() -> None:
+    problems = [
+        tally.Problem(7, bytes(range(32)), bytes(32), 12, True, False, True, False),
+        tally.Problem(2**31, bytes(32), bytes(range(32)), 2**26, False, True, False, True),
+    ]
+    assert list(tally.unpack(tally.pack(problems))) == problems
+    assert list(tally.unpack("")) == []
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.integers(0, 4), st.sampled_from("ab"), st.sampled_from([0, 1, 0.0, 1.0, True, False, 0.5])
+        ),
+        max_size=25,
+    )
+)
+def test_values_are_kept_as_if_all_lines_were_held(rows: list[tuple[int, str, Any]]) -> None:
+    """Against the plain way: every line in a list, the worst of each problem and filter chosen at the end."""
+
+    def line(doc_id: int, filter_: str) -> Line:
+        return Line(
+            number=1,
+            doc_id=doc_id,
+            doc={},
+            doc_sha256="",
+            filter=filter_,
+            resps=[],
+            filtered=[],
+            target="",
+            metrics={},
+            broken=(),
+            hashes="",
+        )
+
+    values = tally.Values(("a", "b"), "m", 5)
+    held: dict[tuple[str, int], list[Any]] = {}
+    for doc_id, filter_, value in rows:
+        # Some problems have a metric that others lack, as the harness's functions may give them.
+        values.add(line(doc_id, filter_), {"m": value} | ({"parts": [value]} if value == 0.5 else {}))
+        held.setdefault((filter_, doc_id), []).append(value)
+    worst = {key: min(found, key=float) for key, found in held.items()}
+    complete = [doc for doc in range(5) if ("a", doc) in held and ("b", doc) in held]
+    assert values.repeated == {doc for (_, doc), found in held.items() if len(found) > 1}
+    assert values.status("b") == {doc: float(worst["b", doc]) == 1.0 for doc in complete}
+    found = {key: [(type(v), v) for v in kept] for key, kept in values.raw().items()}
+    expected: dict[tuple[str, str], list[Any]] = {}
+    for filter_ in "ab":
+        for value in (worst[filter_, doc] for doc in complete):
+            expected.setdefault(("m", filter_), []).append((type(value), value))
+            if value == 0.5:
+                expected.setdefault(("parts", filter_), []).append((list, [value]))
+    assert found == expected
+
+
 def test_a_huge_answer(tmp_path: Path) -> None:
     (line,) = read(tmp_path / "log.jsonl", json.dumps(made(answer="9" * 5_000_000)))
     assert len(line.resps[0][0]) == 5_000_000
@@ -113,6 +185,7 @@ def test_hashes_that_are_not_of_the_line(
         (json.dumps(made() | {"metrics": ["acc"]}).encode(), "a value for each name"),
         (json.dumps(made() | {"metrics": [1]}).encode(), "a value for each name"),
         (json.dumps(made() | {"metrics": ["doc"]}).encode(), "names of metrics under 'metrics'"),
+        (json.dumps(made() | {"doc_hash": "f" * 65}).encode(), "at most 64 characters under 'doc_hash'"),
         (b'{"doc_id": 0}', "an object under 'doc', found none"),
     ],
 )
