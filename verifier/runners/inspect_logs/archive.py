@@ -133,13 +133,33 @@ def _of_archive(path: Path, digest: str) -> Log:
     return Log(path=path, header=header, sha256=digest, finished=name == _HEADER)
 
 
+_PARTS: tuple[tuple[str, type, str], ...] = (
+    ("eval/dataset", dict, "an object"),
+    ("eval/dataset/sample_ids", list, "a list"),
+    ("eval/config", dict, "an object"),
+    ("eval/config/epochs_reducer", list, "a list"),
+    ("eval/packages", dict, "an object"),
+    ("eval/scorers", list, "a list"),
+    ("plan", dict, "an object"),
+    ("plan/steps", list, "a list"),
+    ("results", dict, "an object"),
+    ("results/scores", list, "a list"),
+)
+"""What is read of a header; each may be missing or null."""
+
+
 def _check(path: Path, header: Mapping[str, Any]) -> None:
-    for key, kind in (("eval", dict), ("plan", dict), ("results", dict)):
-        value = header.get(key)
-        if not isinstance(value, kind) and not (key != "eval" and value is None):
-            raise _wrong(path, key, "an object", type(value).__name__)
-    if not isinstance(header["eval"].get("task"), str):
-        raise _wrong(path, "eval/task", "the task's name", type(header["eval"].get("task")).__name__)
+    evaluated = header.get("eval")
+    if not isinstance(evaluated, dict):
+        raise _wrong(path, "eval", "an object", type(evaluated).__name__)
+    if not isinstance(evaluated.get("task"), str):
+        raise _wrong(path, "eval/task", "the task's name", type(evaluated.get("task")).__name__)
+    for name, kind, word in _PARTS:
+        value: Any = header
+        for key in name.split("/"):
+            value = value.get(key) if value is not None else None
+        if value is not None and not isinstance(value, kind):
+            raise _wrong(path, name, word, type(value).__name__)
 
 
 def _of_document(path: Path, whole: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

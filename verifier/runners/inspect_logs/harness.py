@@ -161,18 +161,22 @@ def aggregate(
 
     Returns:
         Name of the metric, of the reducer (``none`` for the default), value, number of problems.
+
+    Raises:
+        DocumentError: inspect does not know a reducer.
     """
     from inspect_ai._eval.task.results import eval_results
     from inspect_ai.scorer._reducer import create_reducers
 
-    found, _ = eval_results(
-        len(scored),
-        [{task.scorer: one.score} for one in scored],
-        create_reducers(list(reducers) if reducers else None),
-        [scoring],
-        None,
-        [task.scorer],
-    )
+    try:
+        reducing = create_reducers(list(reducers) if reducers else None)
+    except Exception as error:  # whatever a stranger's name makes inspect raise
+        raise DocumentError(
+            f"eval/config/epochs_reducer: expected names that inspect knows, found {str(reducers)[:100]}",
+            pointer="/eval/config/epochs_reducer",
+        ) from error
+    rows = [{task.scorer: one.score} for one in scored]
+    found, _ = eval_results(len(scored), rows, reducing, [scoring], None, [task.scorer])
     return [
         (name, entry.reducer or "none", float(metric.value), int(entry.scored_samples or 0))
         for entry in found.scores

@@ -49,15 +49,14 @@ def run(request: Mapping[str, Any], on_progress: Callable[[int], None]) -> dict[
         if time.monotonic() - last >= _EVERY:
             last = time.monotonic()
             on_progress(len(scored))
-    named = [str(key) for key in log.header["eval"].get("dataset", {}).get("sample_ids") or ()]
+    named = [str(key) for key in _part(log.header, "eval", "dataset").get("sample_ids") or ()]
     kept = _worst(scored, named)
-    config = log.header["eval"].get("config") or {}
-    numbers = harness.aggregate(task, scoring, kept, config.get("epochs_reducer")) if kept else []
+    reducers = _part(log.header, "eval", "config").get("epochs_reducer")
+    numbers = harness.aggregate(task, scoring, kept, reducers) if kept else []
     return {
         "sha256": log.sha256,
         "finished": log.finished and log.header.get("status") == "success",
-        "packages": log.header["eval"].get("packages") or {},
-        "version": log.header["eval"].get("task_version"),
+        "packages": _part(log.header, "eval", "packages"),
         "named": named,
         "broken": broken,
         "tasks": _by_id(kept),
@@ -66,6 +65,13 @@ def run(request: Mapping[str, Any], on_progress: Callable[[int], None]) -> dict[
         "metrics": [list(row) for row in numbers],
         "differing": [list(row) for row in _differing(task, scored, numbers, log.header)],
     }
+
+
+def _part(header: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
+    """A part of the header; empty if it is missing or null."""
+    for key in keys:
+        header = header.get(key) or {}
+    return header
 
 
 def check(task: InspectTask, header: Mapping[str, Any]) -> None:
@@ -81,9 +87,7 @@ def check(task: InspectTask, header: Mapping[str, Any]) -> None:
             " another task gives another score"
         )
     stated = header["eval"].get("scorers")
-    names = (
-        [entry.get("name") for entry in stated if isinstance(entry, dict)] if isinstance(stated, list) else []
-    )
+    names = [entry.get("name") for entry in stated or () if isinstance(entry, dict)]
     if names and task.scorer not in [short(str(name)) for name in names]:
         raise EvidenceMissingError(
             f"samples: expected a log judged by {task.scorer}, as inspect_evals judges {task.task};"
@@ -93,11 +97,9 @@ def check(task: InspectTask, header: Mapping[str, Any]) -> None:
 
 def _multiple(header: Mapping[str, Any]) -> bool:
     """Whether the solver lets several choices be right."""
-    steps = (header.get("plan") or {}).get("steps") or []
-    return any(
-        isinstance(step, dict) and (step.get("params") or {}).get("multiple_correct") is True
-        for step in steps
-    )
+    steps = _part(header, "plan").get("steps") or []
+    params = [step.get("params") for step in steps if isinstance(step, dict)]
+    return any(isinstance(one, dict) and one.get("multiple_correct") is True for one in params)
 
 
 def _counts(scored: Sequence[Scored]) -> Counter[tuple[str, int]]:
@@ -144,7 +146,7 @@ def _differing(
                 yield where, f"{task.scorer} {name}", _short(logged), _short(computed)
         if not one.consistent:
             yield where, "output.completion", "one text", "another one in its message"
-    results = header.get("results") or {}
+    results = _part(header, "results")
     if isinstance(done := results.get("completed_samples"), int) and done != len(scored):
         yield task.task, "completed_samples", done, len(scored)
     yield from _aggregates(task, numbers, results)

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.unit.runners.inspect_logs.cards import verified
 from tests.unit.runners.inspect_logs.inspect_run import GSM8K, HUMANEVAL, MBPP
@@ -193,6 +195,59 @@ def test_malformed_samples_are_named(logs: Path, tmp_path: Path, spoil: Callable
     path.write_text(json.dumps(whole), encoding="utf-8")
     with pytest.raises(DocumentError, match="samples/1: expected a sample"):
         score("gsm8k", path)
+
+
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-2, 2**70),
+    st.floats(),
+    st.text(max_size=5),
+    st.just([]),
+    st.just({}),
+    st.just([{}]),
+    st.just([1, "x"]),
+    st.just({"a": [None]}),
+)
+
+
+def places(value: Any) -> list[tuple[Any, Any]]:
+    """Every container with every key of it."""
+    pairs = list(value.items()) if isinstance(value, dict) else list(enumerate(value))
+    found = [(value, key) for key, _ in pairs]
+    for _, inner in pairs:
+        if isinstance(inner, dict | list):
+            found += places(inner)
+    return found
+
+
+@pytest.mark.usefixtures("in_process")
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(st.data())
+def test_whatever_a_log_holds_there_is_a_score_or_one_error(
+    logs: Path, tmp_path: Path, data: st.DataObject
+) -> None:
+    benchmark = data.draw(st.sampled_from(["gsm8k", "gpqa_diamond", "bbh"]))
+    whole = document(logs, benchmark)
+    del whole["stats"]
+    for sample in whole["samples"]:
+        del sample["events"]
+    container, key = data.draw(st.sampled_from(places(whole)))
+    container[key] = data.draw(VALUES)
+    path = tmp_path / "edited.json"
+    path.write_text(json.dumps(whole), encoding="utf-8")
+    try:
+        result = score(benchmark, path)
+    except (DocumentError, EvidenceMissingError) as error:
+        assert str(error)
+    else:
+        json.dumps([[one.logged, one.found] for one in result.differing])
+        assert result.value() is None
+        assert result.limits
 
 
 @pytest.mark.usefixtures("in_process")
