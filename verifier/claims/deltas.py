@@ -78,7 +78,17 @@ def end(claim: Claim | None, pointer: str) -> dict[str, JSON]:
     return {"pointer": claim.pointer, "kind": claim.kind, "claim": claim.id, "params": dict(claim.params)}
 
 
-def _add(ground: Ground, name: str, pointer: str, benchmark: str, minuend: str, subtrahend: str) -> None:
+def _add(
+    ground: Ground,
+    name: str,
+    pointer: str,
+    benchmark: str,
+    minuend: str,
+    subtrahend: str,
+    *,
+    relative: bool = False,
+) -> None:
+    """One difference; ``relative``: it may also be given in percent of the subtrahend."""
     if not is_number(ground.slate.value(pointer)):
         return
     ends = [ground.claims.get(p) for p in (minuend, subtrahend)]
@@ -99,6 +109,7 @@ def _add(ground: Ground, name: str, pointer: str, benchmark: str, minuend: str, 
             "minuend": end(ends[0], minuend),
             "subtrahend": end(ends[1], subtrahend),
             "anchors": [ground.written[anchor.pointer] for anchor in anchors],
+            "relative": relative,
         },
     )
 
@@ -108,7 +119,7 @@ def _add_gains(ground: Ground, metrics: str, name: str) -> None:
     ends = (f"{metrics}/accuracy", f"{metrics}/baselineAccuracy")
     if all(is_number(ground.slate.value(p)) for p in ends):
         for key in ("improvement", "improvement_pct"):
-            _add(ground, f"{name}-{key}-score-delta", f"{metrics}/{key}", name, *ends)
+            _add(ground, f"{name}-{key}-score-delta", f"{metrics}/{key}", name, *ends, relative=True)
 
 
 def _add_prior(ground: Ground, where: str, label: str) -> None:

@@ -54,7 +54,9 @@ def _decide(claim: Claim, both: tuple[End, End], anchored: list[Calibration]) ->
     said = f"the judged scores differ by {exactly}"
     found = round(float(exactly.low), 2) if exactly.low == exactly.high else str(exactly)
     digests = _digests(both)
-    if not any(published(claim.expected).meets(honest) for honest in readings(both)):
+    given = published(claim.expected)
+    readings = [*_differences(both), *(_relative(both) if claim.params.get("relative") else ())]
+    if not any(given.meets(honest) for honest in readings):
         return refuted(
             claim,
             "delta-differs",
@@ -64,6 +66,8 @@ def _decide(claim: Claim, both: tuple[End, End], anchored: list[Calibration]) ->
             digests=digests,
             remedy="correct the difference, or publish the samples that it was taken from",
         )
+    if not given.meets(exactly):
+        said += f"; {claim.expected} is what they give as the card writes them"
     return _grounded(claim, both, anchored, said) or verified(
         said, found=found, method=METHOD, digests=digests
     )
@@ -93,7 +97,7 @@ def _grounded(claim: Claim, both: tuple[End, End], anchored: list[Calibration], 
     return None
 
 
-def readings(both: tuple[End, End]) -> list[Interval]:
+def _differences(both: tuple[End, End]) -> list[Interval]:
     """What an honest card may write for the difference of two judged ends.
 
     It may subtract the judged scores, or what they round to, in the unit of the scores or in points.
@@ -101,6 +105,18 @@ def readings(both: tuple[End, End]) -> list[Interval]:
     points = _hull(*both)
     fractions = 1 in (unit(both[0].claim.expected), unit(both[1].claim.expected))
     return [points, points.times(Decimal("0.01"))] if fractions else [points]
+
+
+def _relative(both: tuple[End, End]) -> list[Interval]:
+    """The difference in percent of the subtrahend, of the judged scores and of the rounded ones."""
+    found = []
+    for high, low in (
+        (both[0].percent, both[1].percent),
+        tuple(_rounded(end.claim.expected, end.percent) for end in both if end.percent is not None),
+    ):
+        if high is not None and low is not None and low.low > 0:
+            found.append(Interval(100 * high.low / low.high - 100, 100 * high.high / low.low - 100))
+    return found
 
 
 def _hull(high: End, low: End) -> Interval:

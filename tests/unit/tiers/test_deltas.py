@@ -189,8 +189,9 @@ def test_gains_of_accuracy_rest_on_both_models_samples(tmp_path):
     assert found["alloybench-baselineAccuracy"].verdict is Verdict.VERIFIED
     # Which problems are the hard ones, the samples do not say.
     assert found["alloybench-hardScore"].verdict is Verdict.UNVERIFIABLE
-    item["metrics"]["improvement"] = 6.25
-    assert outcomes(tmp_path, document)["alloybench-improvement-score-delta"].verdict is Verdict.REFUTED
+    for value, verdict in ((-6.67, Verdict.VERIFIED), (6.25, Verdict.REFUTED)):
+        item["metrics"]["improvement"] = value  # the first in percent of the base's accuracy
+        assert outcomes(tmp_path, document)["alloybench-improvement-score-delta"].verdict is verdict
 
 
 def test_another_models_prior_is_not_held_against_these_base_samples(tmp_path):
