@@ -7,9 +7,10 @@
 * predictions: JSON lines, a list, or an object by instance, with ``instance_id`` and ``model_patch``.
 """
 
+import contextlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,7 @@ def find(path: Path) -> Run:
 def _file(path: Path) -> Run:
     if not path.is_file():
         raise UsageError(f"samples: expected a file or a run's folder, found nothing readable at {path}")
+    path = path.resolve()  # the caller named it, so that a link is no stranger's
     found = _Documents(Reader(path.parent))
     found.add(path)
     if found.summary is None and found.predictions is None:
@@ -143,8 +145,7 @@ class _Documents:
         """Read a file, and keep it if it is a summary or predictions."""
         known = len(self.reader.digests)
         text = self.reader.text(path, MAX_DOCUMENT) or ""
-        documents = list(_documents(path, text))
-        whole = documents[0] if len(documents) == 1 and not path.name.endswith(".jsonl") else documents
+        whole = _document(path, text)
         resolved = whole.get("resolved_ids", whole.get("resolved")) if isinstance(whole, dict) else None
         if isinstance(whole, dict) and isinstance(resolved, list):
             if self.summary is not None:
@@ -172,21 +173,25 @@ class _Documents:
             self.predictions[name] = patch
 
 
-def _documents(path: Path, text: str) -> Iterator[Any]:
-    lines = text.split("\n") if path.name.endswith(".jsonl") else [text]
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+def _document(path: Path, text: str) -> Any:
+    """One JSON document, or the list of those that stand on a line each."""
+    with contextlib.suppress(ValueError, RecursionError):
+        return json.loads(text)
+    found = []
+    for number, line in enumerate(text.split("\n"), 1):
         try:
-            yield json.loads(line)
+            found += [json.loads(line)] if line.strip() else []
         except (ValueError, RecursionError) as error:
             raise DocumentError(
                 f"{path.name} line {number}: expected JSON, found {error}", pointer=f"/{number - 1}"
             ) from error
+    return found
 
 
 def _predictions(found: Any) -> list[dict[str, Any]]:
-    """Predictions as the harness accepts them; an empty list if this is something else."""
+    """Predictions as the harness accepts them, or a single one; an empty list if this is something else."""
+    if isinstance(found, dict) and "model_patch" in found:
+        found = [found]
     rows = list(found.values()) if isinstance(found, dict) else found
     if not isinstance(rows, list) or not rows:
         return []

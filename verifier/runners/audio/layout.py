@@ -6,11 +6,12 @@ lmms-eval writes ``<time>_samples_<task>.jsonl`` for each task, and ``<time>_res
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from verifier.errors import EvidenceMissingError, UsageError
 
 _SAMPLES = re.compile(r"(?P<time>[\w.:+-]{1,80}?)_samples_(?P<task>[\w-]+)\.jsonl")
+_RESULTS = re.compile(r"(?P<time>[\w.:+-]{1,80}?)_results\.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,8 @@ def find(path: Path, tasks: Sequence[str]) -> Run:
         return _folder(path, tasks)
     if not path.is_file():
         raise UsageError(f"samples: expected a file or a run's folder, found nothing readable at {path}")
+    if said := _RESULTS.fullmatch(path.name):
+        return _of_time(path.parent, said["time"], tasks, path)
     named = _SAMPLES.fullmatch(path.name)
     if named is None:
         return Run(logs={"": path})
@@ -62,8 +65,34 @@ def _folder(folder: Path, tasks: Sequence[str]) -> Run:
             f"samples {folder}: expected one run, found {len(times)}: {', '.join(times[:5])}",
             remedy="name the log of one of them",
         )
-    logs = {match["task"]: folder / match[0] for match in mine}
-    return Run(logs={task: logs[task] for task in tasks if task in logs}, results=_results(folder, times[0]))
+    return _of_time(folder, times[0], tasks, _results(folder, times[0]))
+
+
+def _of_time(folder: Path, time: str, tasks: Sequence[str], results: Path | None) -> Run:
+    files = {task: folder / f"{time}_samples_{task}.jsonl" for task in tasks}
+    logs = {task: file for task, file in files.items() if file.is_file()}
+    if not logs:
+        raise EvidenceMissingError(
+            f"samples of {time}: expected {time}_samples_{tasks[0]}.jsonl, found no task of this benchmark",
+            remedy="publish the samples beside the results",
+        )
+    return Run(logs=logs, results=results)
+
+
+def beside(samples: Sequence[str], tasks: Sequence[str]) -> tuple[str, ...]:
+    """Where a run's other files lie: of a log the results of its time, of results the logs of theirs.
+
+    Args:
+        samples: paths that are at hand.
+        tasks: names of the benchmark's parts as the harness's tasks.
+    """
+    found: list[PurePosixPath] = []
+    for path in map(PurePosixPath, samples):
+        if log := _SAMPLES.fullmatch(path.name):
+            found.append(path.with_name(f"{log['time']}_results.json"))
+        elif results := _RESULTS.fullmatch(path.name):
+            found += [path.with_name(f"{results['time']}_samples_{task}.jsonl") for task in tasks]
+    return tuple(dict.fromkeys(map(str, found)))
 
 
 def _results(folder: Path, time: str) -> Path | None:

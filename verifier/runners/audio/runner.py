@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,10 @@ class AudioRunner:
     def unavailable(self) -> str | None:
         """Why samples cannot be scored here; None if they can."""
         return identity.missing()
+
+    def beside(self, samples: Sequence[str]) -> tuple[str, ...]:
+        """Where the other files of the same run lie: of a log its results, of results its logs."""
+        return layout.beside(samples, [part.name for part in self.parts])
 
     def score(
         self,
