@@ -52,8 +52,16 @@ def compared(one: Comparison) -> str:
     return (
         f"{clean(one.benchmark, 80)}: {clean(one.first.who, 80)} {100 * one.difference:+.1f} points from"
         f" {clean(one.second.who, 80)} over {one.problems} problems, {len(one.only_first)} gained,"
-        f" {len(one.only_second)} lost, p {probability(one.p)}: {answer}"
+        f" {len(one.only_second)} lost, p {probability(one.p)}: {answer}{reserved(one)}"
     )
+
+
+def reserved(one: Comparison) -> str:
+    """Return why a comparison may not hold, to be put behind it; empty if nothing speaks against it."""
+    if not one.reservations:
+        return ""
+    more = f" and {len(one.reservations) - 1} more" if len(one.reservations) > 1 else ""
+    return f", if at all ({clean(one.reservations[0])}{more})"
 
 
 def percent(share: float | None) -> str:

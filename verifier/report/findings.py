@@ -6,16 +6,19 @@ Run ``python -m verifier.report.findings > docs/findings.md`` with ``ALLOY_MIRRO
 import sys
 from collections.abc import Iterator
 
+from verifier.report.explain import compared
 from verifier.report.model import ArtifactReport, Checked, Report
+from verifier.runners.suspicion import NOTES
 from verifier.verdicts import Tier, Verdict
 
 HEAD = """# What the published catalog's verification found
 
 For every claim of the published catalog that is refuted or cannot be verified: what was claimed, what was
-found, and how anyone can see it. The judgement is the verifier's alone; publishers' own notes play no part
-in it. This page is made by `python -m verifier.report.findings` from an offline run over a mirror of the
-artifacts as published; weights are not downloaded, so their digests stay NOT_CHECKED until the Hub's
-metadata is asked (`alloy verify NAME` without `--offline`).
+found, and how anyone can see it; and what published scores can show (no verdict rests on that). The
+judgement is the verifier's alone; publishers' own notes play no part in it. This page is made by `python -m
+verifier.report.findings` from an offline run over a mirror of the artifacts as published; weights are not
+downloaded, so their digests stay NOT_CHECKED until the Hub's metadata is asked (`alloy verify NAME` without
+`--offline`).
 
 ## The two versions of qwen3-coder-30b-a3b-compacted-19b-256k
 
@@ -67,6 +70,18 @@ def _artifact(artifact: ArtifactReport) -> Iterator[str]:
             yield ""
             yield from (_row(artifact, row) for row in rows)
             yield ""
+    yield from _statistics(artifact)
+
+
+def _statistics(artifact: ArtifactReport) -> Iterator[str]:
+    """Comparisons of scored files, and notes on samples; no verdict rests on them."""
+    pairs = artifact.statistics.comparisons if artifact.statistics else ()
+    notes = [f"{f.severity.value}: {f.message}" for f in artifact.findings if f.code in NOTES]
+    if pairs or notes:
+        yield "**What the scores can show**"
+        yield ""
+        yield from (f"- {line}" for line in (*map(compared, pairs), *notes))
+        yield ""
 
 
 def _row(artifact: ArtifactReport, row: Checked) -> str:

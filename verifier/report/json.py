@@ -103,6 +103,7 @@ def comparison(one: Comparison) -> dict[str, JSON]:
         "distinguishable": one.distinguishable,
         "sameAnswers": one.same_answers,
         "longAnswers": one.long_answers,
+        "reservations": one.reservations,
     }
 
 

@@ -89,6 +89,7 @@ class Comparison:
         distinguishable: whether p is below 1 - level.
         same_answers: to how many problems both give the same long answer.
         long_answers: to how many both give a long answer.
+        reservations: why the two files may not be answers to the same problems as the benchmark's.
     """
 
     benchmark: str
@@ -102,6 +103,7 @@ class Comparison:
     distinguishable: bool
     same_answers: int = 0
     long_answers: int = 0
+    reservations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

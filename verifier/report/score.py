@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from verifier.report.explain import percent, probability
+from verifier.report.explain import percent, probability, reserved
 from verifier.report.html_grid import natural
 from verifier.report.json import comparison as comparison_json
 from verifier.report.model import Comparison, ScoredFile
@@ -78,7 +78,7 @@ def told(found: Comparison | None) -> Iterator[str]:
         answer = f"not distinguishable (at least {fewest_flips()} problems, all one way, would have to flip)"
     yield (
         f"comparison: {SAMPLES} {100 * found.difference:+.1f} points from {AGAINST} over {found.problems}"
-        f" problems; McNemar's exact test gives p {probability(found.p)}: {answer}"
+        f" problems; McNemar's exact test gives p {probability(found.p)}: {answer}{reserved(found)}"
     )
     for who, tasks in ((SAMPLES, found.only_first), (AGAINST, found.only_second)):
         yield f"only {who} solves {len(tasks)}: {_listed(tasks)}"

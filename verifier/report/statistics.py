@@ -305,7 +305,17 @@ def compare(first: ScoredFile, second: ScoredFile, one: ScoreResult, other: Scor
         distinguishable=found.distinguishable(),
         same_answers=same,
         long_answers=long_,
+        reservations=tuple(_reservations(((first, one), (second, other)))),
     )
+
+
+def _reservations(sides: Sequence[tuple[ScoredFile, ScoreResult]]) -> Iterator[str]:
+    """Why files may not answer the same problems: limits of either, or other digests of the problems."""
+    for file, result in sides:
+        yield from (f"{file.who}: {limit}" for limit in result.limits)
+    digests = {str(result.judge.get("dataset") or "") for _, result in sides} - {""}
+    if len(digests) > 1:
+        yield "the problems in the two files have different digests"
 
 
 def decided(tasks: Mapping[str, TaskResult]) -> dict[str, bool]:

@@ -1,10 +1,12 @@
 """From claims and scored samples to rows, comparisons and notes."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from tests.unit.report.samples import checked
+from verifier.report.explain import compared
 from verifier.report.statistics import assemble, estimate_of
 from verifier.runners.model import Answer, Metric, ScoreResult, TaskResult
 from verifier.verdicts import Severity, Tier, Verdict
@@ -179,6 +181,22 @@ def test_a_note_on_one_file_is_told_once_however_many_benchmarks_it_answers():
     found, notes = of([STUDENT, plus], {"humaneval:student.jsonl": one, "humaneval_plus:student.jsonl": one})
     assert [n.code for n in notes] == ["answers-canonical"]
     assert [f.counts["telling"] for f in found.files] == [20, 20]
+
+
+def test_a_comparison_says_why_it_may_not_hold():
+    def pair(one, other):
+        (found,) = of([STUDENT, BASE], scored(student=one, base=other))[0].comparisons
+        return found
+
+    assert pair(result(10), result(18)).reservations == ()
+    limited = pair(result(10, limits=("no dataset is pinned",)), result(18))
+    assert limited.reservations == ("student: no dataset is pinned",)
+    assert compared(limited).endswith(": distinguishable, if at all (student: no dataset is pinned)")
+    other = replace(result(18), judge={"dataset": "cd"})
+    assert pair(replace(result(10), judge={"dataset": "ab"}), other).reservations == (
+        "the problems in the two files have different digests",
+    )
+    assert pair(result(10), other).reservations == ()
 
 
 HEADLINE = Metric(name="wer", filter="none", value=7.5, stderr=0.5, n=20, task="t", full=100.0)
