@@ -11,7 +11,7 @@ from forge import loading
 from forge.evaluation import local_data
 from forge.evaluation.settings import Settings
 from forge.stages.base import Progress
-from verifier.errors import AlloyError, EvidenceMissingError, JudgeError
+from verifier.errors import EvidenceMissingError, JudgeError
 from verifier.runners.lm_eval import identity, sentences
 from verifier.runners.lm_eval.runner import LmEvalRunner, LmEvalTask
 
@@ -70,8 +70,6 @@ def _tasks(
     specs = [_spec(task, rows.get(task.name), settings, scratch) for task in wanted]
     try:
         made: list[Any] = list(manager.load(specs)["tasks"].values())
-    except AlloyError:
-        raise
     except Exception as error:  # whatever fetching or reading a dataset raises
         said = f"{type(error).__name__}: {error}"[:300]
         if rows:

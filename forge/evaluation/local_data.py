@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from verifier.errors import UsageError
 from verifier.runners.lm_eval import log
@@ -62,7 +63,7 @@ def find(path: Path, tasks: Sequence[str], examples: Path | None) -> dict[str, R
     return found
 
 
-def splits(rows: Rows, config: Mapping[str, object], fewshot: int) -> dict[str, str]:
+def splits(rows: Rows, config: Mapping[str, Any], fewshot: int) -> dict[str, str]:
     """Which file stands for which split of the task's dataset.
 
     Args:
@@ -75,9 +76,9 @@ def splits(rows: Rows, config: Mapping[str, object], fewshot: int) -> dict[str, 
     """
     asked = config.get("test_split") or config.get("validation_split") or config.get("training_split")
     named = [config.get(key) for key in ("training_split", "validation_split", "test_split")]
-    fewshot_config = config.get("fewshot_config")
-    written = isinstance(fewshot_config, Mapping) and "samples" in fewshot_config
-    source = config.get("fewshot_split") or (fewshot_config or {}).get("split")  # type: ignore[attr-defined]
+    sampler = config.get("fewshot_config") or {}
+    written = "samples" in sampler
+    source = config.get("fewshot_split") or sampler.get("split")
     source = source or config.get("training_split") or config.get("validation_split")
     if fewshot and not written and source != asked and rows.examples is None:
         raise UsageError(

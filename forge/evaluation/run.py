@@ -52,6 +52,10 @@ def evaluate(
             remedy="run its own harness, and score its log with alloy score",
         )
     _check(model, out, data, settings)
+    if isinstance(runner, BenchmarkRunner) and (examples is not None or settings.fewshot is not None):
+        raise UsageError(
+            f"benchmark {runner.name}: its prompts hold no examples; leave out examples and fewshot"
+        )
     if reason := runner.unavailable():
         raise EvidenceMissingError(f"benchmark {runner.name}: {reason}")
     out.mkdir(parents=True, exist_ok=True)

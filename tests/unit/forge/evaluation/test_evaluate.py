@@ -126,6 +126,8 @@ def test_what_cannot_be_run(tmp_path: Path) -> None:
     ):
         with pytest.raises(UsageError, match="expected a number from"):
             evaluate(folder, "gsm8k", tmp_path / "run", settings=settings)
+    with pytest.raises(UsageError, match="its prompts hold no examples"):
+        evaluate(folder, "alloybench", tmp_path / "run", settings=Settings(fewshot=3))
     assert not (tmp_path / "run").exists()
 
 
