@@ -91,12 +91,21 @@ def test_a_program_of_an_output_in_prose_is_no_edit(run: Run, score: Score, tmp_
     assert (one.where, one.what) == ("2730", "code_list[0]")
 
 
-@pytest.mark.parametrize("field", ["question_content", "difficulty", "starter_code", "contest_date"])
-def test_an_edited_problem_is_told(
-    edited: Callable[..., ScoreResult], field: str, honest: ScoreResult
-) -> None:
-    found = edited(lambda log: record(log, "2731").update({field: "2020-01-01T00:00:00"}))
-    assert {(one.where, one.what) for one in found.differing} == {("2731", field)}
+def test_edited_problems_are_told(edited: Callable[..., ScoreResult], honest: ScoreResult) -> None:
+    fields = {
+        "2731": "question_content",
+        "2730": "difficulty",
+        "abc301_a": "starter_code",
+        "1873_A": "contest_date",
+        "arc306_b": "question_title",
+    }
+
+    def edit(log: Log) -> None:
+        for question, field in fields.items():
+            record(log, question)[field] = "2020-01-01T00:00:00"
+
+    found = edited(edit)
+    assert {one.where: one.what for one in found.differing} == fields
     assert found.tasks == honest.tasks
 
 
