@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from verifier.claims import samples as named
-from verifier.errors import EvidenceMissingError
+from verifier.errors import EvidenceMissingError, UsageError
 from verifier.runners.model import Accompanied, Runner
 from verifier.tiers.context import Context, Files
 from verifier.tiers.recipe import hex_digest
@@ -102,4 +102,15 @@ def laid_out(evidence: Evidence, runner: Runner) -> Iterator[Path]:
                 raise EvidenceMissingError(f"two files of one run are named {here.name}")
             here.symlink_to(local.absolute())
         only = [PurePosixPath(path).name for path in evidence.samples]
-        yield folder / only[0] if len(only) == 1 else folder
+        with _without(folder):
+            yield folder / only[0] if len(only) == 1 else folder
+
+
+@contextmanager
+def _without(folder: Path) -> Iterator[None]:
+    """Errors do not name a folder that nobody knows, under another name each time."""
+    try:
+        yield
+    except (UsageError, EvidenceMissingError) as error:
+        text = str(error).replace(f"{folder}/", "").replace(str(folder), "of the run")
+        raise EvidenceMissingError(text, remedy=error.remedy) from error

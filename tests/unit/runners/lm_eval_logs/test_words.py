@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shutil
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,16 +17,18 @@ from forge.reference import logs_lm_eval as logs
 from forge.reference import runs
 from forge.reference.bench.words import TASKS
 from verifier.alloy import parse
-from verifier.catalog import LockEntry, PinnedFile
+from verifier.catalog import Catalog, LockEntry, PinnedFile
 from verifier.claims.extract import extract
 from verifier.claims.samples import joined
-from verifier.engine import decide
+from verifier.engine import Options, decide, resolve, verify_target
 from verifier.evidence.cache import Cache
 from verifier.evidence.store import EvidenceStore
+from verifier.pinning import pin
 from verifier.runners import registry
 from verifier.runners.lm_eval import dataset, log, rescore
 from verifier.runners.lm_eval.declared import RUNNERS
 from verifier.sources import FolderFiles, PinnedFiles
+from verifier.targets import Target
 from verifier.tiers.context import Context, Files
 from verifier.verdicts import Outcome, Verdict
 
@@ -205,7 +208,25 @@ def test_logs_of_two_runs_are_not_put_together(artifact: Path) -> None:
     paths = [PATHS[0], new.relative_to(artifact).as_posix()]
     found = outcomes(item | {"samplesPath": paths}, FolderFiles(artifact))
     assert found["alloybench_words-score"].verdict is Verdict.NOT_CHECKED
-    assert "expected one run, found 2" in found["alloybench_words-score"].reason
+    assert found["alloybench_words-score"].reason.startswith("samples of the run: expected one run, found 2")
+
+
+def test_two_files_of_one_name(artifact: Path) -> None:
+    other = f"eval/other/{Path(PATHS[0]).name}"
+    (artifact / "eval/other").mkdir()
+    shutil.copy(artifact / PATHS[0], artifact / other)
+    item = named(artifact, samplesPath=[PATHS[0], other], resultHash=[digest(artifact / PATHS[0])] * 2)
+    found = outcomes(item, FolderFiles(artifact))["alloybench_words-score"]
+    assert found.verdict is Verdict.NOT_CHECKED
+    assert found.reason == f"two files of one run are named {Path(other).name}"
+
+
+def test_a_renamed_log_of_a_group_says_what_it_needs(artifact: Path) -> None:
+    (artifact / PATHS[0]).rename(artifact / "sums.jsonl")
+    item = {"name": "alloybench_words", "score": SCORE, "samplesPath": "sums.jsonl"}
+    found = outcomes(item, FolderFiles(artifact))["alloybench_words-score"]
+    assert found.verdict is Verdict.NOT_CHECKED
+    assert found.reason.startswith("samples sums.jsonl: expected the name samples_<task>_<time>.jsonl")
 
 
 # The harness's account of the run
@@ -225,6 +246,33 @@ def test_a_pinned_account_is_found_though_nothing_lies_beside_a_pinned_log(
     without = outcomes(single(artifact), pinned(artifact, tmp_path / "2", leave_out=(RESULTS,)))
     assert without[f"{SUMS}-score"].verdict is Verdict.NOT_CHECKED
     assert "harness and task version are not on record" in without[f"{SUMS}-score"].reason
+
+
+def test_a_pin_takes_all_files_of_a_run_along(
+    artifact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a folder over the catalog to the same verdicts, with nothing left but what was pinned."""
+    document = {
+        "name": "tiny",
+        "source": {"baseModel": "a/b", "architecture": "llama"},
+        "stages": [],
+        "results": {"benchmarks": [named(artifact)]},
+    }
+    (artifact / "tiny.alloy.json").write_text(json.dumps(document), encoding="utf-8")
+    monkeypatch.setenv("ALLOY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("ALLOY_MIRROR", raising=False)
+    (tmp_path / "catalog" / "reference").mkdir(parents=True)
+    options = Options(offline=True, jobs=1)
+    before = verify_target(resolve(artifact, options)[0], (1, 3, 4), options)
+    entry = pin(artifact, Catalog(tmp_path / "catalog"), "reference", name=before.name, offline=True)
+    assert {file.path for file in entry.files} == {*PATHS, RESULTS}
+    shutil.rmtree(artifact)
+    after = verify_target(Target(name=entry.name, entry=entry), (1, 3, 4), options)
+    was = {one.claim.id: one.outcome.verdict for one in before.checked}
+    now = {one.claim.id: one.outcome.verdict for one in after.checked}
+    assert {name: now[name] for name in was} == was
+    assert now[f"{entry.name}-alloybench_words-score"] is Verdict.VERIFIED
+    assert list(after.scores) == [f"alloybench_words:{', '.join(PATHS)}"]
 
 
 def test_an_account_that_lies_elsewhere_is_named(artifact: Path, tmp_path: Path) -> None:
