@@ -6,11 +6,11 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from verifier.errors import AlloyError, DocumentError
+from verifier.errors import AlloyError, DocumentError, UsageError
 from verifier.runners.lmms_eval import dataset, harness, log
 from verifier.runners.lmms_eval.harness import Task
 from verifier.runners.lmms_eval.kinds import KINDS, Judged, Kind
@@ -25,17 +25,10 @@ _LONG = 200
 """Characters of a logged value that a finding repeats."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Scored:
-    """A line, judged, with the answer that was judged."""
-
-    line: Line
-    answer: str
-    judged: Judged
-
-
 def run(request: Mapping[str, Any], on_progress: Callable[[int], None]) -> dict[str, JSON]:
     """Score.
+
+    The log is read twice, and of its lines only outcomes are kept.
 
     Args:
         request: ``yaml`` (the task's definition), ``log``, ``size`` (problems of the benchmark), ``kind``
@@ -51,40 +44,80 @@ def run(request: Mapping[str, Any], on_progress: Callable[[int], None]) -> dict[
         DocumentError, UsageError: the log or the dataset is malformed or cannot be read.
         EvidenceMissingError: the log holds several answers to each problem.
     """
-    path = Path(request["log"])
-    digest = hashlib.sha256()
-    lines = list(log.read(path, digest))
-    if not lines:
-        raise DocumentError(f"{path.name}: expected samples, found none")
+    path, size = Path(request["log"]), request["size"]
+    seen = _look(path)
     known = dataset.load(Path(request["dataset"])) if request["dataset"] else None
-    judge = _Judge(request, path, known, lines)
-    foreign = {line.number for line in lines if judge.is_foreign(line)}
-    own = [line for line in lines if line.doc_id < request["size"] and line.number not in foreign]
-    scored = judge.score(own, on_progress)
-    chosen = _worst(scored, request["metric"])
+    judge = _Judge(request, path, known, seen.first)
+    found = judge.score(size, on_progress)
+    if found.sha256 != seen.sha256:
+        raise UsageError(f"samples {path}: expected a file that stays as it is, found it changed")
+    chosen = list(found.best.values())
     return {
-        "sha256": digest.hexdigest(),
-        "lines": len(lines),
-        "problems": _problems_digest(own),
-        "extra": sorted({line.doc_id for line in lines if line.doc_id >= request["size"]}),
-        "foreign": sorted({line.doc_id for line in lines if line.number in foreign}),
-        "duplicate": sorted(doc for doc, n in Counter(line.doc_id for line in lines).items() if n > 1),
-        "status": {str(one.line.doc_id): _status(one, request["metric"]) for one in chosen},
-        "answers": {str(one.line.doc_id): _answer(one.answer) for one in chosen},
-        "differing": [list(row) for row in judge.differing(scored)],
-        "otherPrompts": [one.line.doc_id for one in chosen if not judge.knows_prompt(one.line)],
-        "otherFormat": sum(not line.counted for line in lines),
+        "sha256": seen.sha256,
+        "lines": sum(seen.docs.values()),
+        "problems": hashlib.sha256("".join(sorted(found.problems)).encode()).hexdigest(),
+        "extra": sorted(doc for doc in seen.docs if doc >= size),
+        "foreign": sorted(found.foreign),
+        "duplicate": sorted(doc for doc, n in seen.docs.items() if n > 1),
+        "status": {str(one.doc_id): _status(one.judged, request["metric"]) for one in chosen},
+        "answers": {str(one.doc_id): list(one.answer) for one in chosen},
+        "differing": [list(row) for row in found.differing],
+        "otherPrompts": [one.doc_id for one in chosen if not one.known_prompt],
+        "otherFormat": seen.other_format,
         "datasetSize": None if known is None else len(known),
         "metrics": list(judge.numbers(chosen, request["bootstrap"])),
         "version": harness.version(judge.task),
         "defined": dict(judge.task.defined),
-        "hash": harness.samples_hash(len(lines)),
+        "hash": harness.samples_hash(sum(seen.docs.values())),
     }
 
 
-def _status(one: _Scored, metric: str) -> list[JSON]:
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the first reading of a log tells: its problems, and the line of the first of them."""
+
+    docs: Mapping[int, int]
+    first: Line
+    sha256: str
+    other_format: int
+
+
+def _look(path: Path) -> _Seen:
+    digest, docs, odd = hashlib.sha256(), Counter[int](), 0
+    first: Line | None = None
+    for line in log.read(path, digest):
+        docs[line.doc_id] += 1
+        odd += not line.counted
+        if first is None or line.doc_id < first.doc_id:
+            first = line
+    if first is None:
+        raise DocumentError(f"{path.name}: expected samples, found none")
+    return _Seen(docs, first, digest.hexdigest(), odd)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """What is kept of a judged line; ``answer`` is digest and length of what was judged."""
+
+    doc_id: int
+    judged: Judged
+    answer: tuple[str, int]
+    known_prompt: bool
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the second reading tells; ``best`` has one line per problem in the log's order, the worst."""
+
+    sha256: str = ""
+    best: dict[int, _Scored] = field(default_factory=dict)
+    foreign: set[int] = field(default_factory=set)
+    problems: list[str] = field(default_factory=list)
+    differing: list[tuple[int, str, JSON, JSON]] = field(default_factory=list)
+
+
+def _status(judged: Judged, metric: str) -> list[JSON]:
     """Whether the harness passes it, whether it is solved, and why that is open."""
-    judged = one.judged
     record = judged.metrics[metric]
     passes = judged.solved
     if passes is None:
@@ -93,127 +126,107 @@ def _status(one: _Scored, metric: str) -> list[JSON]:
     return [passes, judged.solved, judged.note]
 
 
-def _answer(text: str) -> list[JSON]:
-    stripped = text.strip()
-    return [hashlib.sha256(stripped.encode()).hexdigest(), len(stripped)]
-
-
-def _problems_digest(lines: Sequence[Line]) -> str:
-    """sha256 over what a log tells of its problems: index, question and reference answer."""
-    rows = sorted((line.doc_id, line.prompt, line.target) for line in lines)
-    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
-
-
-def _worst(scored: Sequence[_Scored], metric: str) -> list[_Scored]:
-    """One line per problem, in the log's order; of a repeated one the worst."""
-    best: dict[int, _Scored] = {}
-    for one in scored:
-        other = best.get(one.line.doc_id)
-        if other is None or _rank(one, metric) < _rank(other, metric):
-            best[one.line.doc_id] = one
-    return list(best.values())
-
-
-def _rank(one: _Scored, metric: str) -> float:
-    if one.judged.solved is None:
+def _rank(judged: Judged, metric: str) -> float:
+    if judged.solved is None:
         return 0.5
-    value = one.judged.metrics[metric]
-    return float(one.judged.solved) if isinstance(value, dict) else float(value)
+    value = judged.metrics[metric]
+    return float(judged.solved) if isinstance(value, dict) else float(value)
 
 
 class _Judge:
     """One task, and everything that its lines are compared with."""
 
     def __init__(
-        self,
-        request: Mapping[str, Any],
-        path: Path,
-        known: Sequence[dict[str, Any]] | None,
-        lines: Sequence[Line],
+        self, request: Mapping[str, Any], path: Path, known: Sequence[dict[str, Any]] | None, first: Line
     ) -> None:
         self._path, self._known, self._metric = path, known, request["metric"]
         self._kind: Kind = KINDS[request["kind"]]
         self._tags = request["tags"]
         # As the harness orders them: the first problem decides what a task takes a problem to be.
-        first = min(lines, key=lambda line: line.doc_id)
         doc = known[0] if known is not None else self._kind.rebuild(path, first)
         where = (path, first.number) if known is None else (Path(request["dataset"]), 1)
         self.task: Task = harness.load_task(Path(request["yaml"]), doc, whole=known is not None, where=where)
 
+    def score(self, size: int, on_progress: Callable[[int], None]) -> _Found:
+        """Filter and judge each line of the benchmark's problems by itself."""
+        found, digest, told = _Found(), hashlib.sha256(), 0.0
+        first: dict[int, tuple[int, bytes]] = {}
+        for line in log.read(self._path, digest):
+            doc = self._doc(line)
+            if doc is None or not self._is_of(line, doc):
+                found.foreign.add(line.doc_id)
+            elif line.doc_id < size:
+                self._add(found, line, doc, first)
+            if time.monotonic() - told >= _EVERY:
+                told = time.monotonic()
+                on_progress(line.number)
+        found.sha256 = digest.hexdigest()
+        return found
+
+    def _add(
+        self, found: _Found, line: Line, doc: dict[str, Any], first: dict[int, tuple[int, bytes]]
+    ) -> None:
+        judged, answer = self._judge(line, doc)
+        found.differing += self._differing(line, judged, answer)
+        text = hashlib.sha256(json.dumps([line.answer, line.target, line.prompt]).encode()).digest()
+        number, before = first.setdefault(line.doc_id, (line.number, text))
+        if text != before:
+            where = f"lines {number} and {line.number}"
+            found.differing.append((line.doc_id, "answer", where, "one problem with different content"))
+        found.problems.append(json.dumps([line.doc_id, hashlib.sha256(_asked(line)).hexdigest()]))
+        other = found.best.get(line.doc_id)
+        if other is None or _rank(judged, self._metric) < _rank(other.judged, self._metric):
+            known = self._known is not None and line.prompt in self.task.prompts(doc)
+            kept = replace(judged, logged={})  # compared by now
+            found.best[line.doc_id] = _Scored(line.doc_id, kept, _remembered(answer), known)
+
     def _doc(self, line: Line) -> dict[str, Any] | None:
+        """The line's problem; None if the dataset has none of this index."""
         if self._known is None:
             return self._kind.rebuild(self._path, line)
         return self._known[line.doc_id] if line.doc_id < len(self._known) else None
 
-    def is_foreign(self, line: Line) -> bool:
-        """Whether a dataset is known and has another problem under the line's index."""
+    def _is_of(self, line: Line, doc: dict[str, Any]) -> bool:
+        """Whether a line is of a problem, as far as the dataset is known."""
         if self._known is None:
-            return False
-        doc = self._doc(line)
-        if doc is None:
             return True
         try:
-            return line.target not in self.task.target(doc) or not self._asks(line, doc)
+            if line.target not in self.task.target(doc):
+                return False
+            return line.prompt in self.task.prompts(doc) or str(doc.get("question")) in line.prompt
         except Exception as error:  # whatever a problem of the dataset makes the harness raise
             raise harness.unreadable(self._path, line.number, error) from error
 
-    def _asks(self, line: Line, doc: dict[str, Any]) -> bool:
-        return line.prompt in self.task.prompts(doc) or str(doc.get("question")) in line.prompt
-
-    def knows_prompt(self, line: Line) -> bool:
-        """Whether the dataset is known and the prompt is one that the task makes of the problem."""
-        doc = self._doc(line) if self._known is not None else None
-        return doc is not None and line.prompt in self.task.prompts(doc)
-
-    def score(self, lines: Sequence[Line], on_progress: Callable[[int], None]) -> list[_Scored]:
-        """Filter and judge each line by itself."""
-        told, scored = 0.0, []
-        for line in lines:
-            scored.append(self._score(line))
-            if time.monotonic() - told >= _EVERY:
-                told = time.monotonic()
-                on_progress(len(scored))
-        return scored
-
-    def _score(self, line: Line) -> _Scored:
-        doc = self._doc(line)
-        assert doc is not None
+    def _judge(self, line: Line, doc: dict[str, Any]) -> tuple[Judged, str]:
         try:
             answer = self._filtered(line, doc)
-            judged = self._kind.judge(self.task, doc, line, answer, self._metric, self._known is not None)
+            whole = self._known is not None
+            return self._kind.judge(self.task, doc, line, answer, self._metric, whole), answer
         except AlloyError:
             raise
         except Exception as error:  # whatever a stranger's problem makes the harness raise
             raise harness.unreadable(self._path, line.number, error) from error
-        return _Scored(line=line, answer=answer, judged=judged)
 
     def _filtered(self, line: Line, doc: dict[str, Any]) -> str:
         if isinstance(line.raw, list):
             return self.task.filtered(line.raw[0], doc)
-        text = line.answer if line.raw is None else line.raw
         # What was filtered once stays as it is; stripping comes after the filter.
-        text = self.task.filtered(text, doc)
+        text = self.task.filtered(line.answer if line.raw is None else line.raw, doc)
         tags = self._tags if self._tags is not None or line.raw is None else DEFAULT_TAGS
         return text if tags is None else harness.stripped(text, tags)
 
-    def differing(self, scored: Sequence[_Scored]) -> Iterator[tuple[int, str, JSON, JSON]]:
-        """Where lines contradict themselves or each other: problem, field, logged, found."""
-        first: dict[int, Line] = {}
-        for one in scored:
-            line, found = one.line, one.judged.logged
-            for name in sorted({*line.metrics, *found}):
-                if json.dumps(line.metrics.get(name)) != json.dumps(found.get(name)):
-                    yield line.doc_id, name, _short(line.metrics.get(name)), _short(found.get(name))
-            for name, logged, odd in one.judged.differing:
-                yield line.doc_id, name, logged, odd
-            if line.answer != one.answer:
-                yield line.doc_id, "filtered_resps", _short(line.answer), _short(one.answer)
-            if line.doc_hash != log.NO_DOC_HASH:
-                yield line.doc_id, "doc_hash", _short(line.doc_hash), log.NO_DOC_HASH
-            other = first.setdefault(line.doc_id, line)
-            if (other.answer, other.target, other.prompt) != (line.answer, line.target, line.prompt):
-                where = f"lines {other.number} and {line.number}"
-                yield line.doc_id, "answer", where, "one problem with different content"
+    def _differing(self, line: Line, judged: Judged, answer: str) -> Iterator[tuple[int, str, JSON, JSON]]:
+        """Where a line contradicts itself: problem, field, logged, found."""
+        found = judged.logged
+        for name in sorted({*line.metrics, *found}):
+            if json.dumps(line.metrics.get(name)) != json.dumps(found.get(name)):
+                yield line.doc_id, name, _short(line.metrics.get(name)), _short(found.get(name))
+        for name, logged, odd in judged.differing:
+            yield line.doc_id, name, logged, odd
+        if line.answer != answer:
+            yield line.doc_id, "filtered_resps", _short(line.answer), _short(answer)
+        if line.doc_hash != log.NO_DOC_HASH:
+            yield line.doc_id, "doc_hash", _short(line.doc_hash), log.NO_DOC_HASH
 
     def numbers(self, chosen: Sequence[_Scored], bootstrap: int) -> Iterator[list[JSON]]:
         """Name, value, standard errors (two), number of problems, part; the whole has no part."""
@@ -232,6 +245,16 @@ class _Judge:
             yield [name, through, float(found[f"{name},{through}"]), *errors, len(items), ""]
         for part, value, count in self._kind.parts(self.task, values[self._metric]):
             yield [self._metric, through, value, None, None, count, part]
+
+
+def _asked(line: Line) -> bytes:
+    """What a log tells of a problem: question and reference answer."""
+    return json.dumps([line.prompt, line.target]).encode()
+
+
+def _remembered(answer: str) -> tuple[str, int]:
+    text = answer.strip()
+    return hashlib.sha256(text.encode()).hexdigest(), len(text)
 
 
 def _error(value: Any) -> float | None:

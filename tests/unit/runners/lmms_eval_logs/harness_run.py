@@ -24,7 +24,9 @@ def model(which: str) -> Any:
     prepared, rng = rows.answers(), random.Random(7)
 
     class Canned(lmms):
-        """Answers that are written down, or random ones."""
+        """Answers that are written down, or random ones, these as a model of chats gives them."""
+
+        is_simple = which != "random"
 
         def generate_until(self, requests: list[Any]) -> list[str]:
             return [self._answer(request.args[4], request.args[3]) for request in requests]
