@@ -59,6 +59,11 @@ class Run:
     notes: tuple[str, ...]
 
 
+def is_wanted(name: str) -> bool:
+    """Whether a file of such a name can be of use."""
+    return name == FILE
+
+
 def find(root: Path) -> Run:
     """Read a run.
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from verifier.runners.agents import aider_results
+from verifier.runners.agents import aider_results, archive
 from verifier.runners.agents.aider_results import LANGUAGES, Result, Run
 from verifier.runners.model import DatasetPin, Metric, Progress, ScoreResult, TaskResult
 
@@ -63,7 +63,7 @@ class AiderRunner:
         """Count a run's results. Nothing of a solution is executed.
 
         Args:
-            samples: the run's folder.
+            samples: the run's folder, or a ZIP file of it.
             dataset, jobs, cache_dir, unsafe_no_sandbox: of no use here.
             on_progress: told when it is done.
 
@@ -71,7 +71,8 @@ class AiderRunner:
             UsageError: no run there, or more than one.
             DocumentError: a result is malformed.
         """
-        run = aider_results.find(samples)
+        with archive.opened(samples, aider_results.is_wanted, aider_results.MAX_RESULT) as found:
+            run = aider_results.find(found.path)
         if on_progress is not None:
             on_progress("exercises", len(run.results), len(run.results))
         extra = set(self._extra(run))
@@ -83,8 +84,8 @@ class AiderRunner:
             total=sum(self.languages.values()),
             missing=tuple(self._missing(run, results)),
             extra=tuple(sorted(extra)),
-            samples_sha256=run.reader.digest(),
-            notes=(*run.notes, *_mixed(results)),
+            samples_sha256=found.sha256 or run.reader.digest(),
+            notes=(*found.notes, *run.notes, *_mixed(results)),
             metric="pass_rate_2",
             metrics=tuple(self._metrics(results)),
             differing=tuple(aider_results.contradictions(run.results)),

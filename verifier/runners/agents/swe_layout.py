@@ -65,6 +65,11 @@ class Run:
     notes: tuple[str, ...] = ()
 
 
+def is_wanted(name: str) -> bool:
+    """Whether a file of such a name can be of use."""
+    return name in INSTANCE_FILES or name.endswith((".json", ".jsonl"))
+
+
 def find(path: Path) -> Run:
     """Find a run's files.
 

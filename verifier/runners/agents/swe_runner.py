@@ -7,12 +7,13 @@ import importlib.util
 import platform
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from verifier.errors import DocumentError, EvidenceMissingError
-from verifier.runners.agents import swe_layout
+from verifier.runners.agents import archive, swe_layout
+from verifier.runners.agents.swe_grade import MAX_LOG
 from verifier.runners.agents.swe_layout import Run
 from verifier.runners.child.process import ask
 from verifier.runners.model import Answer, DatasetPin, Difference, Metric, Progress, ScoreResult, TaskResult
@@ -99,7 +100,8 @@ class SweBenchRunner:
         log is its publisher's word and decides nothing.
 
         Args:
-            samples: the folder of a run, or its summary or predictions (which then decide nothing).
+            samples: the folder of a run, or a ZIP file of it, or its summary or predictions (which then
+                decide nothing).
             dataset: the instances with their lists of tests (JSON lines or a JSON list); None to take the
                 lists from the reports, which decides no claim.
             jobs, cache_dir, unsafe_no_sandbox: of no use here.
@@ -112,6 +114,15 @@ class SweBenchRunner:
         """
         if reason := self.unavailable():
             raise EvidenceMissingError(f"benchmark {self.name}: {reason}")
+        with archive.opened(samples, swe_layout.is_wanted, MAX_LOG) as found:
+            result = self._score(found.path, dataset, on_progress)
+        return replace(
+            result,
+            samples_sha256=found.sha256 or result.samples_sha256,
+            notes=(*found.notes, *result.notes),
+        )
+
+    def _score(self, samples: Path, dataset: Path | None, on_progress: Progress | None) -> ScoreResult:
         run = swe_layout.find(samples)
         names = _names(run)
         if not names:
