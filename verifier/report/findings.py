@@ -15,10 +15,10 @@ HEAD = """# What the published catalog's verification found
 
 For every claim of the published catalog that is refuted or cannot be verified: what was claimed, what was
 found, and how anyone can see it; and what published scores can show (no verdict rests on that). The
-judgement is the verifier's alone; publishers' own notes play no part in it. This page is made by `python -m
-verifier.report.findings` from an offline run over a mirror of the artifacts as published; weights are not
-downloaded, so their digests stay NOT_CHECKED until the Hub's metadata is asked (`alloy verify NAME` without
-`--offline`).
+judgement is the verifier's alone; publishers' own notes play no part in it. This page is made by
+`python -m verifier.report.findings` from an offline run over a mirror of the artifacts as published; weights
+are not downloaded, so their digests stay NOT_CHECKED until the Hub's metadata is asked (`alloy verify NAME`
+without `--offline`).
 
 ## The two versions of qwen3-coder-30b-a3b-compacted-19b-256k
 

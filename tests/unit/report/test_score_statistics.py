@@ -148,6 +148,27 @@ def test_student_is_compared_with_base_then_with_priors_and_each_pair_once():
     assert found.comparisons[0].only_second == tuple(sorted(f"T/{i}" for i in range(10, 18)))
 
 
+def test_a_benchmark_that_stands_twice_is_compared_within_its_own_part():
+    again = [
+        claim(f"/results/benchmarks/1/{key}", f"/results/benchmarks/1/{path}", found=None)
+        for key, path in (
+            ("score", "samplesPath"),
+            ("metrics/accuracy", "samplesPath"),
+            ("baseScore", "baseSamplesPath"),
+        )
+    ]
+    card = CARD | {
+        "/results/benchmarks/1/samplesPath": "student2.jsonl",
+        "/results/benchmarks/1/baseSamplesPath": "base2.jsonl",
+    }
+    files = scored(student=result(1), base=result(2), student2=result(3), base2=result(5))
+    found, _ = assemble([STUDENT, BASE, *again], files, card.get)
+    assert [(c.first.samples[10:], c.second.samples[10:]) for c in found.comparisons] == [
+        ("student.jsonl", "base.jsonl"),
+        ("student2.jsonl", "base2.jsonl"),
+    ]
+
+
 def test_undecided_and_missing_problems_are_not_compared():
     files = scored(student=result(10, undecided=(0, 1)), base=result(18, n=19, undecided=(2,)))
     (pair,) = of([STUDENT, BASE], files)[0].comparisons
