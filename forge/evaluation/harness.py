@@ -50,10 +50,25 @@ def ask(
         sentences.prepare()
     with tempfile.TemporaryDirectory(prefix="alloy-evaluate-") as scratch, _quiet():
         on_progress("loading the problems", 0, 0)
+        _seed(settings)
         asked = _tasks(runner, rows, settings, Path(scratch))
         on_progress("loading the model", 0, 0)
         lm = _model(model, settings, on_progress)
         return _run(asked, lm, model.resolve().name, out, settings)
+
+
+def _seed(settings: Settings) -> None:
+    """Seed what the harness seeds before it loads tasks: gpqa shuffles its choices while it is loaded."""
+    import random
+
+    import numpy as np
+    from lm_eval.evaluator import DEFAULT_OTHER_SEED, DEFAULT_RANDOM_SEED
+    from lm_eval.utils import set_torch_seed
+
+    chosen = settings.seed
+    random.seed(DEFAULT_RANDOM_SEED if chosen is None else chosen)
+    np.random.seed(DEFAULT_OTHER_SEED if chosen is None else chosen)
+    set_torch_seed(DEFAULT_OTHER_SEED if chosen is None else chosen)
 
 
 def _tasks(

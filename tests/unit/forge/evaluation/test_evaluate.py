@@ -84,6 +84,41 @@ def test_a_group_of_which_some_parts_are_there(model: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("harness")
+@pytest.mark.parametrize("seed", [None, pytest.param(7, marks=pytest.mark.slow)])
+def test_choices_are_shuffled_as_the_harness_alone_shuffles_them(
+    model: Path, tmp_path: Path, seed: int | None
+) -> None:
+    import lm_eval
+    from lm_eval.tasks import TaskManager
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    from verifier.runners.lm_eval import identity
+
+    data = DATA / "gpqa_diamond.jsonl"
+    done = evaluate(
+        model, "gpqa_diamond", tmp_path / "run", data=data, settings=Settings(seed=seed, batch_size=8)
+    )
+    (log,) = done.samples.glob("samples_*.jsonl")
+    found = {line["doc_id"]: line["doc"] for line in lines(log)}
+    spec = load_yaml(identity.task_file("leaderboard/gpqa/gpqa_diamond_zeroshot.yaml"), resolve_func=True) | {
+        "dataset_path": "json",
+        "dataset_name": None,
+        "dataset_kwargs": {"data_files": {"train": str(data)}, "cache_dir": str(tmp_path / "cache")},
+    }
+    alone = lm_eval.simple_evaluate(
+        model="dummy",
+        tasks=[spec],
+        task_manager=TaskManager(include_defaults=False),
+        bootstrap_iters=0,
+        **({} if seed is None else {"random_seed": seed}),
+    )
+    expected = {line["doc_id"]: line["doc"] for line in alone["samples"]["leaderboard_gpqa_diamond"]}
+    assert found == expected
+    assert len(found) == 8
+    assert len({one["answer"] for one in found.values()}) > 1
+
+
+@pytest.mark.usefixtures("harness")
 def test_without_a_network_the_published_dataset_is_missed_in_one_sentence(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
