@@ -116,9 +116,9 @@ class LiveCodeBenchRunner:
     ) -> ScoreResult:
         found = merge.by_problem(log.records, results)
         missing = tuple(question for question in problems.entries if question not in found)
-        counted = _count(log, found, results)
-        judged = verdict.Judged(log=log, dataset=problems, results=results, foreign=counted.foreign)
-        metrics = tuple(_metrics(counted.confirmed, self.name, len(found), whole=not missing))
+        confirmed, official = _count(found)
+        judged = verdict.Judged(log=log, dataset=problems, results=results)
+        metrics = tuple(_metrics(confirmed, self.name, len(found), whole=not missing))
         single = judged.sizes() <= {1}
         unsafe = () if plan.isolated else ("programs ran without a sandbox (--unsafe-no-sandbox)",)
         return ScoreResult(
@@ -134,36 +134,23 @@ class LiveCodeBenchRunner:
             metric="pass@1",
             metrics=metrics,
             headline=None if single else next((one for one in metrics if one.name == "pass@1"), None),
-            differing=tuple(verdict.differing(judged, counted.official)),
+            differing=tuple(verdict.differing(judged, official)),
             limits=tuple(verdict.limits(judged, self.release, self.size)),
             answers=_answers(log.records, found) if single else {},
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Counted:
-    """The harness's numbers, by both judges and by the official one alone."""
-
-    confirmed: Sequence[Row]
-    official: Mapping[str, tuple[float, float | None]]
-    foreign: frozenset[tuple[int, int]]
-
-
 def _count(
-    log: Log, found: Mapping[str, Sequence[SuiteResult]], results: Sequence[Sequence[SuiteResult]]
-) -> _Counted:
-    decided = all(result.confirmed is not None for of in results for result in of)
+    found: Mapping[str, Sequence[SuiteResult]],
+) -> tuple[Sequence[Row], Mapping[str, tuple[float, float | None]]]:
+    """The harness's numbers: over confirmed programs (none if one is undecided), and by its judge alone."""
+    decided = all(result.confirmed is not None for results in found.values() for result in results)
     grades = {
         "confirmed": merge.grades(found, official=False) if decided else [],
         "official": merge.grades(found, official=True),
     }
-    request = {"grades": grades, "samples": str(log.path.absolute())}
-    answer = ask("verifier.runners.livecodebench.aggregate:run", request)
-    return _Counted(
-        confirmed=answer["metrics"]["confirmed"],
-        official={name: (value, stderr) for name, value, stderr in answer["metrics"]["official"]},
-        foreign=frozenset((record, program) for record, program in answer["foreign"]),
-    )
+    rows = ask("verifier.runners.livecodebench.aggregate:run", {"grades": grades})
+    return rows["confirmed"], {name: (value, stderr) for name, value, stderr in rows["official"]}
 
 
 def _metrics(rows: Sequence[Row], task: str, n: int, *, whole: bool) -> Sequence[Metric]:

@@ -1,7 +1,7 @@
 """What a scored log cannot decide, and where it contradicts its own programs."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from verifier.runners.livecodebench.dataset import Dataset
 from verifier.runners.livecodebench.samples import Log, Record
@@ -18,23 +18,19 @@ class Judged:
         dataset: the problems.
         results: for each record of the log, in its order, the result of each program; empty for records of
             other problems.
-        foreign: (record, program) numbers of programs that are not those of the log's outputs.
     """
 
     log: Log
     dataset: Dataset
     results: Sequence[Sequence[SuiteResult]]
-    foreign: frozenset[tuple[int, int]] = field(default=frozenset())
 
-    def pairs(self) -> Iterator[tuple[int, Record, Sequence[SuiteResult]]]:
-        """Records of the benchmark's problems, with their numbers and results."""
-        for number, (record, results) in enumerate(zip(self.log.records, self.results, strict=True)):
-            if results:
-                yield number, record, results
+    def pairs(self) -> Iterator[tuple[Record, Sequence[SuiteResult]]]:
+        """Records of the benchmark's problems, with their results."""
+        return (pair for pair in zip(self.log.records, self.results, strict=True) if pair[1])
 
     def sizes(self) -> set[int]:
         """How many programs problems have."""
-        return {len(results) for _, _, results in self.pairs()}
+        return {len(results) for _, results in self.pairs()}
 
 
 def limits(judged: Judged, release: str, problems: int) -> Iterator[str]:
@@ -66,7 +62,7 @@ def notes(judged: Judged) -> Iterator[str]:
         yield f"{_span(sizes)} programs a problem: pass@1 is the mean of each problem's share"
     late = sum(
         _excused(record, index, result)
-        for _, record, results in judged.pairs()
+        for record, results in judged.pairs()
         for index, result in enumerate(results)
     )
     if late:
@@ -74,7 +70,7 @@ def notes(judged: Judged) -> Iterator[str]:
             f"{late} program(s) are in time here and not in the log, or the other way round: that is a"
             " difference of machines or of time limits, and not told as a contradiction"
         )
-    if any(record.grades is not None for _, record, _ in judged.pairs()):
+    if any(record.grades is not None for record, _ in judged.pairs()):
         yield "the log does not say by which version of the harness, and with which time limit, it was graded"
 
 
@@ -90,25 +86,36 @@ def differing(judged: Judged, official: Mapping[str, tuple[float, float | None]]
         official: value and standard error by name, of what the official judge says about its programs.
     """
     decided = True
-    for number, record, results in judged.pairs():
-        where = judged.dataset.entries[record.question]
-        for name, logged in record.stated.items():
-            if not _same_field(name, logged, where.stated[name]):
-                yield Difference(
-                    where=record.question, what=name, logged=_short(logged), found=_short(where.stated[name])
-                )
+    for record, results in judged.pairs():
+        yield from _fields(record, judged.dataset.entries[record.question].stated)
         yield from _grades(record, results)
+        yield from _programs(record)
         decided &= not any(_open(record, index, result) for index, result in enumerate(results))
-        for index in range(len(results)):
-            if (number, index) in judged.foreign:
-                yield Difference(
-                    where=record.question,
-                    what=f"code_list[{index}]",
-                    logged=_short(record.programs[index]),
-                    found="another program in output_list",
-                )
     if decided:
         yield from _aggregate(judged.log.metrics or {}, official)
+
+
+def _fields(record: Record, true: Mapping[str, str]) -> Iterator[Difference]:
+    for name, logged in record.stated.items():
+        if not _same_field(name, logged, true[name]):
+            yield Difference(
+                where=record.question, what=name, logged=_short(logged), found=_short(true[name])
+            )
+
+
+def _programs(record: Record) -> Iterator[Difference]:
+    """Programs that are nowhere in the model's output.
+
+    Every version and style of the harness cuts a program out of the output in its own way; none writes one.
+    """
+    for index, (program, output) in enumerate(zip(record.programs, record.outputs or (), strict=False)):
+        if program.strip() not in output:
+            yield Difference(
+                where=record.question,
+                what=f"code_list[{index}]",
+                logged=_short(program),
+                found="nothing like it in output_list",
+            )
 
 
 def _same_field(name: str, logged: str, true: str) -> bool:

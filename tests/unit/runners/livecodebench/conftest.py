@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -78,20 +78,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture(scope="session")
-def two_seconds() -> Iterator[None]:
-    require_sandbox()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(judges, "TIMEOUT", SECONDS)
-        yield
-
-
-@pytest.fixture(scope="session")
-def score(two_seconds: None, tmp_path_factory: pytest.TempPathFactory) -> Score:
+def score(tmp_path_factory: pytest.TempPathFactory) -> Score:
     """Score a log; each program is executed once in all tests. The benchmark is as large as the dataset."""
+    require_sandbox()
     cache = tmp_path_factory.mktemp("kept")
     small = replace(LIVECODEBENCH_V6, size=len(contest.PROBLEMS))
 
     def scored(samples: Path, dataset: Path, **changes: Any) -> ScoreResult:
-        return small.score(samples, dataset=dataset, jobs=2, cache_dir=cache, **changes)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(judges, "TIMEOUT", SECONDS)
+            return small.score(samples, dataset=dataset, jobs=2, cache_dir=cache, **changes)
 
     return scored

@@ -1,4 +1,4 @@
-"""What comes out of the sandbox is a stranger's: forged replies; and how programs' results become a problem's."""
+"""What comes out of the sandbox is a stranger's: forged replies; and how results become a problem's."""
 
 import json
 import signal
