@@ -68,10 +68,12 @@ def percent(share: float | None) -> str:
     """Return a fraction of 100 % as people write scores.
 
     Example:
-        >>> percent(0.8597561), percent(None)
-        ('85.98', 'none')
+        >>> percent(0.8597561), percent(None), percent(1e200)
+        ('85.98', 'none', '1e+202')
     """
-    return "none" if share is None else f"{100 * share:.2f}"
+    if share is None:
+        return "none"
+    return f"{100 * share:.2f}" if abs(share) < 1000 else f"{100 * share:.3g}"
 
 
 def probability(p: float) -> str:

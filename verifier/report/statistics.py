@@ -163,15 +163,23 @@ def _scale(expected: JSON) -> int:
 def _claimed(expected: JSON, scale: int) -> float | None:
     if not is_number(expected):
         return None
-    share = float(expected) / scale
+    share = _float(expected) / scale
     return _rounded(share) if math.isfinite(share) else None
+
+
+def _float(number: int | float | Decimal) -> float:
+    """The nearest float; infinite where there is none, as whole numbers of documents may be very long."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf
 
 
 def _near(share: float | None, found: JSON, scale: int) -> bool:
     """Whether a share is what an outcome gives as found: percent with two digits, fractions with four."""
     if share is None or not isinstance(found, int | float | Decimal) or isinstance(found, bool):
         return False
-    return abs(scale * share - float(found)) <= 0.501 * 10 ** -(2 if scale == 100 else 4)
+    return abs(scale * share - _float(found)) <= 0.501 * 10 ** -(2 if scale == 100 else 4)
 
 
 def _is(result: ScoreResult, found: JSON, scale: int) -> bool:

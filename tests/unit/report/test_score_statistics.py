@@ -1,12 +1,19 @@
 """From claims and scored samples to rows, comparisons and notes."""
 
+import json
 from dataclasses import replace
 from decimal import Decimal
 
+import jsonschema
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tests.unit.report.samples import checked
+from tests.unit.report.samples import artifact, checked
+from verifier.report import html, markdown
+from verifier.report import json as report_json
 from verifier.report.explain import compared
+from verifier.report.model import Report
 from verifier.report.statistics import assemble, estimate_of
 from verifier.runners.model import Answer, Metric, ScoreResult, TaskResult
 from verifier.verdicts import Severity, Tier, Verdict
@@ -254,7 +261,35 @@ def test_nothing_answered_is_no_score():
     assert (found.rows[0].found, found.rows[0].low, found.comparisons) == (None, None, ())
 
 
-def test_a_hostile_number_is_no_share():
-    found, _ = of([claim("/results/benchmarks/0/score", None, expected="1e999")], {})
-    assert found.rows[0].claimed is None
+@pytest.mark.parametrize("number", [Decimal("1e999"), 10**400, -(10**400)])
+def test_a_hostile_number_is_no_share(number):
+    one = claim("/results/benchmarks/0/score", "/results/benchmarks/0/samplesPath", found=number)
+    object.__setattr__(one.claim, "expected", number)
+    found, _ = of([one], scored(student=result(3)))
+    assert (found.rows[0].claimed, found.rows[0].found) == (None, 0.15)
     assert found.rows[0].verdict is Verdict.VERIFIED
+
+
+NUMBERS = st.integers() | st.decimals(allow_nan=False, allow_infinity=False)
+VALUES = (
+    st.none() | st.booleans() | NUMBERS | st.text(max_size=20) | st.lists(st.text(max_size=5), max_size=2)
+)
+POINTERS = st.sampled_from(
+    [*CARD, "/results/benchmarks/x/score", "/priorMetricBaselines/7/evaluation/results/a"]
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(POINTERS, POINTERS | st.none(), VALUES, VALUES), max_size=4), st.integers(0, 3))
+def test_whatever_a_card_says_there_is_a_report_that_follows_the_schema(rows, solved):
+    claims = []
+    for pointer, samples, expected, found in rows:
+        one = claim(pointer, samples, found=found)
+        object.__setattr__(one.claim, "expected", expected)
+        claims.append(one)
+    statistics, notes = of(claims, scored(student=result(solved, n=3), prior=result(3 - solved, n=3)))
+    card = artifact(claims=tuple(claims), statistics=statistics, findings=notes)
+    report = Report(artifacts=(card,), environment={})
+    jsonschema.validate(json.loads(report_json.dumps(report)), json.loads(report_json.schema()))
+    for render in (html.page, markdown.summary):
+        assert render(report)
