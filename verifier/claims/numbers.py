@@ -262,6 +262,9 @@ def _add_anchor(slate: Slate) -> None:
 
 
 def _add_priors(slate: Slate) -> None:
+    results: dict[str, list[int]] = {}
+    for i, item in enumerate(slate.value("/results/benchmarks") or ()):
+        results.setdefault(item["name"], []).append(i)
     for i, prior in enumerate(slate.value("/priorMetricBaselines") or ()):
         where = f"/priorMetricBaselines/{i}"
         evaluation, prune = f"{where}/evaluation", f"{where}/prune"
@@ -285,10 +288,10 @@ def _add_priors(slate: Slate) -> None:
         )
         for name, score in (slate.value(f"{evaluation}/results") or {}).items():
             if is_number(score) and not name.startswith("delta"):
-                _add_prior_score(slate, label, evaluation, name)
+                _add_prior_score(slate, label, evaluation, name, results.get(name, []))
 
 
-def _add_prior_score(slate: Slate, label: str, evaluation: str, name: str) -> None:
+def _add_prior_score(slate: Slate, label: str, evaluation: str, name: str, results: list[int]) -> None:
     token = escape(name)
     camel = "".join(part.capitalize() for part in name.split("_"))
     relate(
@@ -304,18 +307,17 @@ def _add_prior_score(slate: Slate, label: str, evaluation: str, name: str) -> No
     _add_reachable(slate, f"{label}-{name}-score", f"{evaluation}/results/{token}", name)
     anchor = f"{evaluation}/anchorReproduction/{token}"
     _add_reachable(slate, f"{label}-{name}-anchor", anchor, name)
-    for i, item in enumerate(slate.value("/results/benchmarks") or ()):
-        if item["name"] == name and slate.value("/source/baseModel") == slate.value(
-            f"{evaluation}/anchorBaseModel"
-        ):
-            relate(
-                slate,
-                f"{label}-{name}-anchor-is-base",
-                "equal",
-                anchor,
-                "The anchor is the artifact's own base score.",
-                other=f"/results/benchmarks/{i}/baseScore",
-            )
+    if slate.value("/source/baseModel") != slate.value(f"{evaluation}/anchorBaseModel"):
+        return
+    for i in results:
+        relate(
+            slate,
+            f"{label}-{name}-anchor-is-base",
+            "equal",
+            anchor,
+            "The anchor is the artifact's own base score.",
+            other=f"/results/benchmarks/{i}/baseScore",
+        )
 
 
 def _add_tables(slate: Slate) -> None:

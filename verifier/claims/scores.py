@@ -1,5 +1,7 @@
 """Tier 4: every published score; tier 3: the samples behind it."""
 
+from collections.abc import Mapping
+
 from verifier.alloy.parse import escape
 from verifier.claims.numbers import is_number
 from verifier.claims.samples import account
@@ -22,8 +24,11 @@ def add(slate: Slate) -> None:
     for key in ("baselinePerplexity", "finalPerplexity"):
         if is_number(slate.value(f"/results/{key}")):
             slate.add(key, Tier.SCORES, "perplexity", f"/results/{key}", "The perplexity is as stated.")
+    bases: dict[str, str] = {}
+    for i, item in enumerate(slate.value("/results/benchmarks") or ()):
+        bases.setdefault(item["name"], f"/results/benchmarks/{i}")
     for i, prior in enumerate(slate.value("/priorMetricBaselines") or ()):
-        _add_prior(slate, f"/priorMetricBaselines/{i}/evaluation", f"prior-{prior['id']}")
+        _add_prior(slate, f"/priorMetricBaselines/{i}/evaluation", f"prior-{prior['id']}", bases)
     _add_tables(slate)
     _add_asked_for(slate)
 
@@ -110,7 +115,9 @@ def _add_benchmark(slate: Slate, where: str, item: dict[str, JSON]) -> None:
             _add_score(slate, f"{name}-{key}", pointer, name, *evidence)
 
 
-def _add_prior(slate: Slate, where: str, label: str) -> None:
+def _add_prior(slate: Slate, where: str, label: str, bases: Mapping[str, str]) -> None:
+    """Scores of a prior baseline; ``bases``: benchmark -> where the card's result for it stands."""
+    same = same_base(slate, where)
     path, digest = f"{where}/samplesPath", f"{where}/samplesHash"
     for name, value in (slate.value(f"{where}/results") or {}).items():
         if is_number(value) and not name.startswith("delta"):
@@ -118,7 +125,7 @@ def _add_prior(slate: Slate, where: str, label: str) -> None:
     _add_samples(slate, f"{label}-samples-digest", path, digest)
     for name, value in (slate.value(f"{where}/anchorReproduction") or {}).items():
         if is_number(value):
-            base = _base_of(slate, name) if same_base(slate, where) else "/results/none"
+            base = bases.get(name, "/results/none") if same else "/results/none"
             _add_score(
                 slate,
                 f"{label}-{name}-anchor-score",
@@ -133,13 +140,6 @@ def same_base(slate: Slate, evaluation: str) -> bool:
     """Whether a prior baseline's anchor is the card's base model; where it names none, it can be no other."""
     named = slate.value(f"{evaluation}/anchorBaseModel")
     return named is None or named == slate.value("/source/baseModel")
-
-
-def _base_of(slate: Slate, name: str) -> str:
-    for i, item in enumerate(slate.value("/results/benchmarks") or ()):
-        if item["name"] == name:
-            return f"/results/benchmarks/{i}"
-    return "/results/none"
 
 
 def _add_tables(slate: Slate) -> None:

@@ -33,6 +33,7 @@ class Slate:
     repo: str | None = None
     claims: list[Claim] = field(default_factory=list)
     _taken: set[str] = field(default_factory=set)
+    _next: dict[str, int] = field(default_factory=dict)
 
     def value(self, pointer: str) -> JSON:
         """Value in the document, or None."""
@@ -52,10 +53,11 @@ class Slate:
     ) -> None:
         """Add one claim; its expected value is read at ``pointer`` unless given."""
         wanted = f"{self.artifact}-{slug(name)}"
-        claim_id, n = wanted, 2
+        claim_id, n = wanted, self._next.get(wanted, 2)
         while claim_id in self._taken:
             claim_id, n = f"{wanted}-{n}", n + 1
         self._taken.add(claim_id)
+        self._next[wanted] = n
         self.claims.append(
             Claim(
                 id=claim_id,
