@@ -61,7 +61,7 @@ def reserved(one: Comparison) -> str:
     if not one.reservations:
         return ""
     more = f" and {len(one.reservations) - 1} more" if len(one.reservations) > 1 else ""
-    return f", if at all ({clean(one.reservations[0])}{more})"
+    return f"; with reservations ({clean(one.reservations[0])}{more})"
 
 
 def percent(share: float | None) -> str:

@@ -39,10 +39,9 @@ def precision(result: ScoreResult) -> str:
     found = estimate_of(result)
     if found.range is None:
         return ""
-    text = (
-        f"{100 * LEVEL:g} % interval of {clean(found.metric, 80)}: {percent(found.range.low)} to"
-        f" {percent(found.range.high)}"
-    )
+    whole = result.value() is not None or result.headline is not None
+    name = clean(found.metric, 80) if whole else "the share solved of those decided"
+    text = f"{100 * LEVEL:g} % interval of {name}: {percent(found.range.low)} to {percent(found.range.high)}"
     if found.smallest is None:
         return text
     return f"{text}; so many problems are likely to show a difference of {100 * found.smallest:.1f} points"

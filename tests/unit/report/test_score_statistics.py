@@ -219,7 +219,7 @@ def test_a_comparison_says_why_it_may_not_hold():
     assert pair(result(10), result(18)).reservations == ()
     limited = pair(result(10, limits=("no dataset is pinned",)), result(18))
     assert limited.reservations == ("student: no dataset is pinned",)
-    assert compared(limited).endswith(": distinguishable, if at all (student: no dataset is pinned)")
+    assert compared(limited).endswith(": distinguishable; with reservations (student: no dataset is pinned)")
     other = replace(result(18), judge={"dataset": "cd"})
     assert pair(replace(result(10), judge={"dataset": "ab"}), other).reservations == (
         "the problems in the two files have different digests",
