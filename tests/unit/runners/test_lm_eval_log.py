@@ -61,6 +61,7 @@ def test_what_was_written_is_read(rows: list[tuple[int, Any, str]], ascii_: bool
     lines = list(log.read(path, digest))
     assert [(line.doc_id, line.doc, line.resps[0][0]) for line in lines] == [tuple(row) for row in rows]
     assert [line.number for line in lines] == [2 * i + 1 for i in range(len(rows))]
+    assert list(log.again(path, [(line.number, line.start) for line in reversed(lines)])) == lines[::-1]
     assert all(line.broken == () for line in lines)
     assert digest.hexdigest() == hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -105,6 +106,7 @@ def test_values_are_kept_as_if_all_lines_were_held(rows: list[tuple[int, str, An
     def line(doc_id: int, filter_: str) -> Line:
         return Line(
             number=1,
+            start=0,
             doc_id=doc_id,
             doc={},
             doc_sha256="",

@@ -6,7 +6,7 @@ Source of the format: ``EvaluationTracker.save_results_samples`` of lm-eval 0.4.
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ class Line:
 
     Attributes:
         number: line of the file, from 1.
+        start: byte of the file at which it begins.
         doc_id: the problem's index in its task.
         doc: the problem, as the task's own preparation left it.
         doc_sha256: digest of ``doc``'s canonical form.
@@ -45,6 +46,7 @@ class Line:
     """
 
     number: int
+    start: int
     doc_id: int
     doc: dict[str, Any]
     doc_sha256: str
@@ -77,10 +79,10 @@ def read(path: Path, digest: "hashlib._Hash") -> Iterator[Line]:
         UsageError: it cannot be read.
         DocumentError: it is too large, or a line is not such an object; the pointer is the line's index.
     """
-    for number, data in _raw(path):
+    for number, start, data in _raw(path):
         digest.update(data)
         if data.strip():
-            yield _line(path, number, data)
+            yield _line(path, number, start, data)
 
 
 def first(path: Path) -> Line | None:
@@ -89,31 +91,51 @@ def first(path: Path) -> Line | None:
     Raises:
         UsageError, DocumentError: see ``read``.
     """
-    best: tuple[int, int, bytes] | None = None
-    for number, data in _raw(path):
+    best: tuple[int, int, int, bytes] | None = None
+    for number, start, data in _raw(path):
         if not data.strip():
             continue
         starts = _STARTS.match(data)
-        doc_id = int(starts[1]) if starts else _line(path, number, data).doc_id
+        doc_id = int(starts[1]) if starts else _line(path, number, start, data).doc_id
         if best is None or doc_id < best[0]:
-            best = (doc_id, number, data)
+            best = (doc_id, number, start, data)
     return None if best is None else _line(path, *best[1:])
 
 
-def _raw(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Number and bytes of each line; only one is held."""
+def again(path: Path, places: Iterable[tuple[int, int]]) -> Iterator[Line]:
+    """Read some lines once more.
+
+    Args:
+        path: the file.
+        places: number and start of each line, in the order in which they are wanted.
+
+    Raises:
+        UsageError, DocumentError: see ``read``.
+    """
+    try:
+        with path.open("rb") as stream:
+            for number, start in places:
+                stream.seek(start)
+                yield _line(path, number, start, stream.readline(MAX_LINE + 1))
+    except OSError as error:
+        raise UsageError(f"samples {path}: expected a readable file, found: {error.strerror}") from error
+
+
+def _raw(path: Path) -> Iterator[tuple[int, int, bytes]]:
+    """Number, start and bytes of each line; only one is held."""
     try:
         with path.open("rb") as stream:
             if (size := path.stat().st_size) > MAX_FILE:
                 raise DocumentError(f"{path.name}: expected at most {MAX_FILE} bytes, found {size}")
-            number = 0
+            number = start = 0
             while data := stream.readline(MAX_LINE + 1):
                 number += 1
                 if len(data) > MAX_LINE:
                     raise wrong(path, number, f"at most {MAX_LINE} bytes", "more")
                 if number > MAX_LINES:
                     raise wrong(path, number, f"at most {MAX_LINES} lines", "more")
-                yield number, data
+                yield number, start, data
+                start += len(data)
     except OSError as error:
         raise UsageError(f"samples {path}: expected a readable file, found: {error.strerror}") from error
 
@@ -155,7 +177,7 @@ _FIELDS: tuple[tuple[str, type, str], ...] = (
 )
 
 
-def _line(path: Path, number: int, data: bytes) -> Line:
+def _line(path: Path, number: int, start: int, data: bytes) -> Line:
     record = load_object(path, number, data)
     if "task_id" in record and "doc_id" not in record:
         raise wrong(path, number, "a line of an lm-eval log (doc_id, doc, resps, …)", "one of another format")
@@ -178,6 +200,7 @@ def _line(path: Path, number: int, data: bytes) -> Line:
         raise wrong(path, number, "names of metrics under 'metrics'", "the name of another field")
     return Line(
         number=number,
+        start=start,
         doc_id=record["doc_id"],
         doc=record["doc"],
         doc_sha256=doc_digest(record["doc"]),

@@ -7,7 +7,7 @@ problems and not with the log.
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from verifier.errors import DocumentError, EvidenceMissingError
 from verifier.runners.lm_eval import harness, log, sentences
 from verifier.runners.lm_eval.harness import RawMetrics, Scored
+from verifier.runners.lm_eval.log import Line
 from verifier.runners.lm_eval.tally import Order, Seen, Values, pack
 from verifier.verdicts import JSON
 
@@ -22,6 +23,8 @@ _EVERY = 0.1
 """Seconds between two messages of progress."""
 _LONG = 200
 """Characters of a logged value that a finding repeats."""
+MAX_ROWS = 50_000
+"""Contradictions of one task that are named; how many more there are is counted."""
 _Row = tuple[int, str, JSON, JSON]
 """A contradiction: problem, field, logged, found."""
 
@@ -84,6 +87,25 @@ class _Ticks:
         self._before += done
 
 
+class _Findings:
+    """Contradictions of one task's log, the first of them with what was found."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[int, int, int, _Row]] = []
+        self.more = 0
+
+    def add(self, rank: int, line: Line, rows: Iterable[_Row]) -> None:
+        for row in rows:
+            if len(self._rows) < MAX_ROWS:
+                self._rows.append((rank, line.doc_id, line.number, row))
+            else:
+                self.more += 1
+
+    def in_order(self) -> list[JSON]:
+        """By filter, problem and line."""
+        return [list(row) for *_, row in sorted(self._rows, key=lambda row: row[:3])]
+
+
 def _one(wanted: Mapping[str, Any], metric: str, filter_: str, ticks: _Ticks) -> _Task:
     path, size = Path(wanted["log"]), wanted["size"]
     first = log.first(path)
@@ -91,44 +113,46 @@ def _one(wanted: Mapping[str, Any], metric: str, filter_: str, ticks: _Ticks) ->
         raise DocumentError(f"{path.name}: expected samples, found none")
     task = harness.load_task(Path(wanted["yaml"]), path, first)
     names = harness.filters(task)
-    seen, values, order = Seen(size), Values(names, metric, size), Order(names)
+    seen, values, order, findings = Seen(size), Values(names, metric, size), Order(names), _Findings()
     extra: set[int] = set()
-    rows: list[tuple[int, int, int, _Row]] = []
     digest, judged = hashlib.sha256(), 0
     for line in log.read(path, digest):
         if line.filter not in names:
-            raise EvidenceMissingError(
-                f"{path.name}: expected the filters {', '.join(names)} of {wanted['name']}, found also"
-                f" {_short(line.filter)}: another version of the task"
-            )
+            raise _strange(path, wanted["name"], names, line.filter)
         order.add(line)
         if line.doc_id >= size:
             extra.add(line.doc_id)
             continue
-        seen.add(line)
         scored = harness.judge(task, path, line)
         if metric not in scored.metrics:
             raise EvidenceMissingError(
                 f"{wanted['name']}: expected the metric {metric}, the harness computes none"
             )
         values.add(line, scored.metrics)
-        rows += [(names.index(line.filter), line.doc_id, line.number, row) for row in _differing(scored)]
+        findings.add(names.index(line.filter), line, _differing(scored, seen.add(line)))
         ticks(judged := judged + 1)
     ticks.close_task(judged)
-    in_order = [row for *_, row in sorted(rows, key=lambda row: row[:3])]
     report: dict[str, JSON] = {
         "sha256": digest.hexdigest(),
         "problems": pack(seen.problems(values.status(filter_))),
         "extra": sorted(extra),
         "duplicate": sorted(values.repeated),
-        "differing": [list(row) for row in (*in_order, *seen.differing)],
+        "differing": findings.in_order(),
+        "more": findings.more,
         "hash": order.digest(path),
     }
     return _Task(task, values.raw(), report)
 
 
-def _differing(one: Scored) -> Iterator[_Row]:
-    """Where a line contradicts itself: problem, field, logged, found."""
+def _strange(path: Path, task: str, names: Sequence[str], found: str) -> EvidenceMissingError:
+    return EvidenceMissingError(
+        f"{path.name}: expected the filters {', '.join(names)} of {task}, found also {_short(found)}:"
+        " another version of the task"
+    )
+
+
+def _differing(one: Scored, before: int | None) -> Iterator[_Row]:
+    """Where a line contradicts itself, or an earlier one of its problem, whose number is ``before``."""
     line, found = one.line, one.as_logged()
     for name in line.broken:
         yield line.doc_id, name, "as logged", "not the hash of the line's own content"
@@ -141,6 +165,9 @@ def _differing(one: Scored) -> Iterator[_Row]:
         yield line.doc_id, f"filtered_resps,{line.filter}", _short(line.filtered), _short(one.filtered)
     if line.target != one.target:
         yield line.doc_id, "target", _short(line.target), _short(one.target)
+    if before is not None:
+        where = f"lines {before} and {line.number}"
+        yield line.doc_id, "doc and resps", where, "one problem with different content"
 
 
 def _same(logged: JSON, found: JSON) -> bool:

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 import struct
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,6 @@ from typing import Any, NamedTuple
 
 from verifier.runners.lm_eval import log
 from verifier.runners.lm_eval.log import Line
-from verifier.verdicts import JSON
 
 CANONICAL = 40
 """Characters from which an answer that equals the reference is noteworthy: any right "7" is alike."""
@@ -22,6 +22,7 @@ _SEEN = struct.Struct("<I32s32s")
 _ANSWER = struct.Struct("<32sI?")
 _PACKED = struct.Struct("<I32s32sI????")
 _KINDS = 256
+_ID_BITS, _PLACE_BITS = log.MAX_DOC_ID.bit_length(), log.MAX_LINES.bit_length()
 
 
 class Problem(NamedTuple):
@@ -59,16 +60,19 @@ def unpack(text: str) -> Iterator[Problem]:
 
 
 class Seen:
-    """The problems of a log, their answers, and lines that contradict each other about them."""
+    """The problems of a log and their answers."""
 
     def __init__(self, size: int) -> None:
         """Args: number of the benchmark's problems."""
         self._seen: list[bytes | None] = [None] * size
         self._answers: list[bytes | None] = [None] * size
-        self.differing: list[tuple[int, str, JSON, JSON]] = []
 
-    def add(self, line: Line) -> None:
-        """Note a line's problem and answers."""
+    def add(self, line: Line) -> int | None:
+        """Note a line's problem and answers.
+
+        Returns:
+            Number of the line that was first of this problem, if it had another content; else None.
+        """
         resps = hashlib.sha256(json.dumps(line.resps).encode()).digest()
         now = _SEEN.pack(line.number, bytes.fromhex(line.doc_sha256), resps)
         before = self._seen[line.doc_id]
@@ -76,8 +80,8 @@ class Seen:
             self._seen[line.doc_id] = now
             self._answers[line.doc_id] = _answer(line)
         elif before[4:] != now[4:]:
-            where = f"lines {_SEEN.unpack(before)[0]} and {line.number}"
-            self.differing.append((line.doc_id, "doc and resps", where, "one problem with different content"))
+            return int(_SEEN.unpack(before)[0])
+        return None
 
     def problems(self, status: Mapping[int, bool]) -> Iterator[Problem]:
         """Everything that is known of the problems, in order.
@@ -180,24 +184,24 @@ class Order:
         """Args: the task's filters in its order."""
         self._rank = {name: i for i, name in enumerate(filters)}
         self._digest = hashlib.sha256()
-        self._last = (0, -1)
+        self._keys, self._starts = array("Q"), array("Q")
         self._sorted = True
 
     def add(self, line: Line) -> None:
-        """Note a line. As long as lines come as the harness writes them, nothing of them is kept."""
-        at = (self._rank[line.filter], line.doc_id)
-        self._sorted = self._sorted and at >= self._last
-        self._last = at
+        """Note a line: where it belongs, and where it is."""
+        key = (self._rank[line.filter] << _ID_BITS | line.doc_id) << _PLACE_BITS | len(self._keys)
+        self._sorted = self._sorted and (not self._keys or key > self._keys[-1])
+        self._keys.append(key)
+        self._starts.append(line.start)
         if self._sorted:
             self._digest.update(line.hashes.encode())
 
     def digest(self, path: Path) -> str:
-        """The digest. A log in another order is read once more, and its hashes are sorted."""
+        """The digest. Lines that come in another order than the harness's are read once more, in that."""
         if self._sorted:
             return self._digest.hexdigest()
-        rows = sorted(self._rows(log.read(path, hashlib.sha256())))
-        return hashlib.sha256("".join(hashes for *_, hashes in rows).encode()).hexdigest()
-
-    def _rows(self, lines: Iterable[Line]) -> Iterator[tuple[int, int, int, str]]:
-        for line in lines:
-            yield self._rank.get(line.filter, len(self._rank)), line.doc_id, line.number, line.hashes
+        places = (key & (1 << _PLACE_BITS) - 1 for key in sorted(self._keys))
+        digest = hashlib.sha256()
+        for line in log.again(path, ((place + 1, self._starts[place]) for place in places)):
+            digest.update(line.hashes.encode())
+        return digest.hexdigest()

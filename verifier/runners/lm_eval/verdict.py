@@ -42,8 +42,10 @@ class Judged:
         return {int(doc) for doc, sha in self.docs(task).items() if self.known[task].get(int(doc)) != sha}
 
     def notes(self, fewshot: Mapping[str, int]) -> Iterator[str]:
-        """Remarks: prompts with another number of examples than the benchmark's."""
-        for task in self.reports:
+        """Remarks: prompts with another number of examples than the benchmark's, contradictions left out."""
+        for task, report in self.reports.items():
+            if report["more"]:
+                yield f"{task}: {report['more']} more contradictions are not named"
             found = self.results.fewshot.get(task) if self.results else None
             if found is not None and found != fewshot[task]:
                 yield f"{task}: prompts with {found} examples, the benchmark's have {fewshot[task]}"

@@ -106,7 +106,7 @@ def test_logs_of_our_own_are_written_as_the_harness_writes_them(runs: dict[str, 
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[] if n in ("ifeval", "bbh") else pytest.mark.slow) for n in WHOLE]
+    "name", [pytest.param(n, marks=[] if n == "ifeval" else pytest.mark.slow) for n in WHOLE]
 )
 def test_neither_torch_nor_network(runs: dict[str, Run], name: str) -> None:
     """The worker's own hardening, and after scoring torch is not there and no connection can be made."""

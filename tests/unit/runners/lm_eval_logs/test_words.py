@@ -337,6 +337,18 @@ def test_answers_of_several_requests_are_no_text(tmp_path: Path) -> None:
         assert problem.answer == (hashlib.sha256(b"a").digest() if digested else bytes(32))
 
 
+def test_more_contradictions_than_anybody_reads_are_counted(
+    artifact: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rescore, "MAX_ROWS", 7)
+    path = artifact / PATHS[0]
+    path.write_bytes(path.read_bytes().replace(b'"exact_match": 1.0', b'"exact_match": 0.0'))
+    result = RUNNERS[SUMS].score(path)
+    edited = 23 + 24
+    assert len([one for one in result.differing if "/" in one.where]) == 7
+    assert result.notes == (f"{SUMS}: {edited - 7} more contradictions are not named",)
+
+
 def test_memory_does_not_grow_with_the_log(tmp_path: Path) -> None:
     """Prompts of a hundred kilobytes, one in each of fifty lines."""
 
