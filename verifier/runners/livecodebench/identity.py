@@ -8,7 +8,7 @@ from pathlib import Path
 
 from verifier.runners import identity as shared
 from verifier.runners import policy
-from verifier.runners.judges import GENEROSITY, LIMITS
+from verifier.runners.judges import GENEROSITY
 from verifier.runners.livecodebench import judges
 from verifier.sandbox import jail
 from verifier.sandbox.launch import Plan
@@ -66,7 +66,7 @@ def judge(dataset_sha256: str, plan: Plan) -> dict[str, JSON]:
             "isolatedFactor": GENEROSITY,
             "stretch": policy.STRETCH,
             "scratchBytes": jail.SCRATCH_BYTES,
-            **{name: value for name, value in LIMITS.items() if name != "cpu"},
+            **{name: value for name, value in judges.LIMITS.items() if name != "cpu"},
         },
         "sandbox": {"outer": plan.mode, "landlock": plan.landlock, "seccomp": plan.seccomp},
     }

@@ -12,13 +12,14 @@ from verifier.runners.judges import (
     BELIEVABLE,
     GENEROSITY,
     ISOLATED_BYTES,
-    LIMITS,
+    MIB,
     MIN_TIME_LIMIT,
     OFFICIAL_BYTES,
     IsolatedRun,
     OfficialRun,
     read_frames,
 )
+from verifier.runners.judges import LIMITS as SHARED
 from verifier.runners.livecodebench.compare import printed_agrees, returned_agrees
 from verifier.runners.livecodebench.dataset import Tests
 from verifier.sandbox import codec
@@ -29,6 +30,8 @@ REVISION = 1
 """Raised whenever a change here may change a status."""
 TIMEOUT = 6
 """Seconds of wall-clock time for one test: the default of ``codegen_metrics``."""
+LIMITS = SHARED | {"stack": 8 * MIB}
+"""The harness sets no limit on the stack; Linux's usual one decides there which deep recursions crash."""
 LATE, NO_ANSWER = -3, -5
 """The harness's error codes for a test out of time, and for a program whose process gave no grades."""
 

@@ -83,6 +83,15 @@ if __name__ == '__main__':
     main()
 """
 
+# Right, and too deep for the usual stack of 8 MiB: calls through C take their share of it.
+_DEEP = """from functools import lru_cache
+@lru_cache(None)
+def depth(n):
+    return n and depth(n - 1) + 1
+a, b = map(int, input().split())
+print((a + b + depth(20000) - 20000) / 2)
+"""
+
 PROGRAMS: Mapping[str, tuple[str, str, str]] = {
     "abc301_a": (
         "a, b = map(int, input().split())\nprint(a + b)\n",
@@ -97,7 +106,7 @@ PROGRAMS: Mapping[str, tuple[str, str, str]] = {
     "abc303_c": (
         "a, b = map(int, input().split())\nprint(f'{(a + b) / 2:.3f}')\n",
         "a, b = map(int, input().split())\nprint((a + b) // 2)\n",
-        "a, b = map(int, input().split())\nprint('about', (a + b) / 2)\n",
+        _DEEP,
     ),
     "abc304_d": (
         "print(f'Grüß dich, {input()} ☃')\n",

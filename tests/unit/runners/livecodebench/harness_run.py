@@ -7,6 +7,7 @@ Usage: harness_run.py DATASET SECONDS PROGRAMS...
 """
 
 import json
+import resource
 import sys
 import types
 from pathlib import Path
@@ -24,6 +25,8 @@ from livecodebench.runner import custom_evaluator  # noqa: E402
 
 def main() -> None:
     dataset, seconds, *files = sys.argv[1:]
+    # Linux's usual limit, whatever it is where this test runs: deep recursions crash at it.
+    resource.setrlimit(resource.RLIMIT_STACK, (8 << 20, resource.getrlimit(resource.RLIMIT_STACK)[1]))
     lines = Path(dataset).read_text(encoding="utf-8").splitlines()
     local = datasets.Dataset.from_list([json.loads(line) for line in lines])
     code_generation.load_dataset = lambda *_, **__: local
