@@ -345,11 +345,19 @@ def check_reachable(claim: Claim, ctx: Context) -> Outcome:
     """Some whole number of solved problems gives the published percentage."""
     problems = problems_of(claim.params["benchmark"])
     if problems is None:
+        from verifier.runners import registry
+
+        name = claim.params["benchmark"]
+        known = registry.find(name) is not None
         return unverifiable(
             claim,
-            "unknown-benchmark",
-            f"{claim.params['benchmark']!r} is not a registered benchmark",
-            remedy="register a runner for it, or publish passing and total",
+            "not-a-count" if known else "unknown-benchmark",
+            f"a score of {name!r} need not be a number of solved problems: cards state averages, too"
+            if known
+            else f"{name!r} is not a registered benchmark",
+            remedy="publish passing and total"
+            if known
+            else "register a runner for it, or publish passing and total",
         )
     counts = solved(claim.expected, problems)
     if counts:

@@ -170,9 +170,10 @@ _ALL = (
         group=own("_alloybench_words.yaml"),
         metric="exact_match",
         filter="strict-match",
+        counted=True,
     ),
     *(
-        LmEvalRunner(name=task.name, tasks=(task,), metric="exact_match", filter="strict-match")
+        LmEvalRunner(name=task.name, tasks=(task,), metric="exact_match", filter="strict-match", counted=True)
         for task in _WORDS
     ),
 )

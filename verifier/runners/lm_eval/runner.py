@@ -50,6 +50,7 @@ class LmEvalRunner:
         metric, filter: what decides whether a problem counts as solved.
         packages: distributions that it needs besides the harness.
         sentences: whether it splits sentences and tells languages.
+        counted: whether every score of it is k of its problems, whatever metric and filter are meant.
     """
 
     name: str
@@ -60,11 +61,12 @@ class LmEvalRunner:
     filter: str = "none"
     packages: tuple[str, ...] = ()
     sentences: bool = False
+    counted: bool = False
 
     @property
     def problems(self) -> int | None:
-        """None: cards state averages over parts, or other metrics, which are not k of n."""
-        return None
+        """How many; None where cards state averages over parts, or other metrics, which are not k of n."""
+        return sum(task.size for task in self.tasks) if self.counted else None
 
     @property
     def dataset(self) -> DatasetPin | None:

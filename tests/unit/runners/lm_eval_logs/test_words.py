@@ -38,6 +38,7 @@ pytestmark = pytest.mark.usefixtures("in_process")
 SUMS, COUNTS = TASKS
 FAULTS = {SUMS: {3: "loose", 9: "wrong"}, COUNTS: {4: "wrong"}}
 SCORE = 92.5
+KINDS = ("score", "samples-digest", "hash-form", "reachable")
 FOLDER = "eval/run"
 PAGE = Path(__file__).parents[4] / "docs" / "extending.md"
 PATHS = [f"{FOLDER}/{logs.samples_name(task)}" for task in TASKS]
@@ -105,7 +106,7 @@ def outcomes(item: dict[str, Any], files: Files) -> dict[str, Outcome]:
         parent=lambda repo: (),
         digest=digest,
     )
-    wanted = [c for c in extract(alloy, "tiny") if c.kind in ("score", "samples-digest", "hash-form")]
+    wanted = [c for c in extract(alloy, "tiny") if c.kind in KINDS]
     return {claim.id.removeprefix("tiny-"): decide(claim, context) for claim in wanted}
 
 
@@ -309,6 +310,21 @@ def test_a_score_claim_states_that_it_rests_on_the_account() -> None:
     }
     (claim,) = (c for c in extract(parse(json.dumps(document).encode()), "tiny") if c.kind == "score")
     assert "/results/benchmarks/0/resultsPath" in claim.inputs
+
+
+@pytest.mark.parametrize(
+    ("name", "score", "verdict", "said"),
+    [
+        (SUMS, 92.0, "VERIFIED", "23 of 25 problems"),
+        (SUMS, 93.0, "REFUTED", "no number of solved problems out of 25 gives 93.0 %"),
+        ("alloybench_words", 92.5, "VERIFIED", "37 of 40 problems"),
+        ("gsm8k", 92.5, "UNVERIFIABLE", "need not be a number of solved problems"),
+        ("gsm9k", 92.5, "UNVERIFIABLE", "'gsm9k' is not a registered benchmark"),
+    ],
+)
+def test_whether_a_score_is_a_number_of_problems(name: str, score: float, verdict: str, said: str) -> None:
+    found = outcomes({"name": name, "score": score}, FolderFiles(Path()))[f"{name}-score-reachable"]
+    assert (found.verdict.value, said in found.reason) == (verdict, True)
 
 
 # What is remembered of answers, and of a log
