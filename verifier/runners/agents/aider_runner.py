@@ -18,8 +18,8 @@ _RULE = "1"
 """Version of how results are counted."""
 _WORD = "solved by its publisher's word (tests_outcomes); no log of the tests is part of a run"
 _LIMIT = (
-    "whether an exercise's tests passed is its publisher's word; test the solutions again in aider's container"
-    " (benchmark/docker.sh) to know"
+    "whether an exercise's tests passed is its publisher's word; test the solutions again in aider's"
+    " container (benchmark/docker.sh) to know"
 )
 
 

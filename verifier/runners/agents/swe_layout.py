@@ -2,7 +2,7 @@
 
 * ``logs/run_evaluation/<run>/<model>/<instance>/`` with ``report.json``, ``test_output.txt``, ``patch.diff``
   and ``run_instance.log``, as ``swebench.harness.run_evaluation`` writes them; any folder above may be named;
-* the run's summary ``<model>.<run>.json`` (``resolved_ids``), or ``results.json`` (``resolved``) of a
+* the run's summary ``<model>.<run>.json`` (``resolved_ids``), or ``results/results.json`` (``resolved``) of a
   submission to the leaderboard;
 * predictions: JSON lines, a list, or an object by instance, with ``instance_id`` and ``model_patch``.
 """
@@ -106,7 +106,8 @@ def _folder(root: Path) -> Run:
         links += [(folder / name).relative_to(root).as_posix() for name in linked]
         if ID.fullmatch(folder.name) and set(files + linked) & set(INSTANCE_FILES):
             places.setdefault(folder.parent, {})[folder.name] = folder
-        elif not any(ID.fullmatch(part) for part in folder.relative_to(root).parts):
+        elif folder in (root, root / "results"):
+            # Nowhere else: submissions hold trajectories, which are JSON with a patch each.
             for name in files:
                 if name.endswith((".json", ".jsonl")):
                     found.add(folder / name)

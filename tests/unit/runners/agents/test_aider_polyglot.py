@@ -195,7 +195,7 @@ def test_no_run(tmp_path: Path, run: Path) -> None:
         SMALL.score(tmp_path)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.lists(st.booleans(), max_size=4), min_size=1, max_size=30), st.randoms())
 def test_rates_are_monotonous_and_forget_the_order(outcomes: list[list[bool]], random: Any) -> None:
     pairs = [(f"python/{i}", tuple(one)) for i, one in enumerate(outcomes)]

@@ -73,6 +73,10 @@ def test_the_same_whichever_folder_is_named(evaluation: Evaluation, tmp_path: Pa
     listed = {"no_generation": [], "no_logs": [], "resolved": sorted(RESOLVED)}
     (submission / "results" / "results.json").write_text(json.dumps(listed), encoding="utf-8")
     (submission / "metadata.json").write_text('{"name": "model"}', encoding="utf-8")
+    (submission / "trajs").mkdir()
+    for name in RESOLVED:
+        steps = json.dumps({"instance_id": name, "model_patch": "another", "steps": []})
+        (submission / "trajs" / f"{name}.json").write_text(steps, encoding="utf-8")
     result = evaluation.runner.score(submission, dataset=evaluation.dataset)
     assert confirmed(result) == RESOLVED
     assert result.differing == ()

@@ -29,7 +29,7 @@ ANY = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)
 SAID = st.lists(st.sampled_from(WORDS), max_size=8).map(" ".join) | ANY
 PLAIN = st.lists(st.sampled_from(("red", "green", "blue", "house")), min_size=1, max_size=8)
 TRIES = settings(
-    max_examples=100,
+    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     derandomize=True,
