@@ -1,31 +1,38 @@
-"""Stage eval: perplexity on a named corpus, and scores of samples that lie beside the recipe.
+"""Stage eval: perplexity on a named corpus; scores of samples beside the recipe, or of the model's programs.
 
 A benchmark that nothing can be measured for is recorded as not run, with the reason; no number is made up.
 """
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from forge.stages.base import Determinism, StageContext, StageResult
-from verifier.errors import AlloyError, DocumentError, EvidenceMismatchError
+from verifier.errors import AlloyError, DocumentError, EvidenceMismatchError, EvidenceMissingError
 from verifier.evidence.hashing import sha256_file
 from verifier.verdicts import JSON
 
 PERPLEXITY = "perplexity"
 STRIDE, MAX_LENGTH, BATCH = 512, 1024, 1
 """Tokens, tokens and windows at a time, where the benchmark does not say."""
+MAX_TOKENS = 768
+"""Tokens of a program, where the benchmark does not say; evalplus's own limit."""
 
 _DIGITS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Measured:
-    """One benchmark: what goes into ``results.benchmarks``, into ``results`` itself and into the record."""
+    """One benchmark: what goes into ``results.benchmarks``, into ``results`` itself and into the record.
+
+    ``files`` are side files that it wrote.
+    """
 
     record: Mapping[str, JSON]
     benchmark: Mapping[str, JSON] | None = None
     results: Mapping[str, JSON] | None = None
+    files: tuple[str, ...] = ()
 
 
 def run(context: StageContext) -> StageResult:
@@ -33,7 +40,8 @@ def run(context: StageContext) -> StageResult:
 
     Parameters of the stage: ``benchmarks``, each with a ``name``. ``perplexity`` takes ``corpusFile`` (JSON
     lines), ``corpusSha256``, ``stride``, ``maxLength`` and ``batchSize``; a benchmark of the verifier's
-    registry takes ``samplesPath`` and ``baseSamplesPath``. ``compareToBase`` measures the source model, too.
+    registry takes ``samplesPath`` and ``baseSamplesPath``; if its answers are programs, ``run`` lets the
+    model write them here (``maxTokens`` of each). ``compareToBase`` measures the source model, too.
 
     Raises:
         EvidenceMissingError: a corpus or an optional package is missing.
@@ -43,19 +51,22 @@ def run(context: StageContext) -> StageResult:
     records: list[Mapping[str, JSON]] = []
     benchmarks: list[Mapping[str, JSON]] = []
     results: dict[str, JSON] = {}
+    files: list[str] = []
     for i, benchmark in enumerate(context.parameters["benchmarks"]):
         context.on_progress("benchmarks", i, len(context.parameters["benchmarks"]))
         measure = _perplexity if benchmark["name"] == PERPLEXITY else _scores
         measured = measure(context, i, benchmark)
         records.append({"name": benchmark["name"], **measured.record})
         results |= measured.results or {}
+        files += measured.files
         if measured.benchmark is not None:
             benchmarks.append({"name": benchmark["name"], **measured.benchmark})
     if benchmarks:
         results["benchmarks"] = benchmarks
     return StageResult(
         record={"benchmarks": records, **_threshold(context, benchmarks)},
-        determinism=Determinism.DEVICE if results else Determinism.BYTES,
+        determinism=Determinism.DEVICE if results or files else Determinism.BYTES,
+        files=tuple(files),
         measured=results,
     )
 
@@ -101,6 +112,8 @@ def _scores(context: StageContext, index: int, benchmark: Mapping[str, JSON]) ->
     runner = registry.find(str(benchmark["name"]))
     if runner is None:
         return _Measured(record={"notRun": f"no runner: known are {', '.join(registry.names())}"})
+    if benchmark.get("run") is True:
+        return _programs(context, index, benchmark)
     if not isinstance(benchmark.get("samplesPath"), str):
         return _Measured(record={"notRun": "no samplesPath: answers are made elsewhere, and scored here"})
     if reason := runner.unavailable():
@@ -121,6 +134,70 @@ def _scores(context: StageContext, index: int, benchmark: Mapping[str, JSON]) ->
     if "baseScore" in entry:
         entry["delta"] = round(entry["score"] - entry["baseScore"], 2)
     return _Measured(record=record, benchmark=entry)
+
+
+def _programs(context: StageContext, index: int, benchmark: Mapping[str, JSON]) -> _Measured:
+    """Let the model write the benchmark's programs, and the base model if it is compared; score them.
+
+    Logs of text benchmarks are named by the time of their run, so that a resumed forge would not end with the
+    same files: ``alloy evaluate`` makes them from the result.
+    """
+    from verifier.runners import registry
+    from verifier.runners.benchmark import BenchmarkRunner
+
+    name = str(benchmark["name"])
+    runner = registry.get(name)
+    if "samplesPath" in benchmark:
+        raise DocumentError(
+            f"stage {context.index}: {name}: expected either run or samplesPath; found both",
+            pointer=f"/stages/{context.index}/benchmarks/{index}",
+        )
+    if not isinstance(runner, BenchmarkRunner):
+        return _Measured(record={"notRun": "only programs are made by this stage; use alloy evaluate"})
+    if reason := runner.unavailable():
+        return _Measured(record={"notRun": reason})
+    entry: dict[str, JSON] = {"metric": "pass@1"}
+    record: dict[str, JSON] = {}
+    files: list[str] = []
+    sides = [("student", context.model, "samplesPath", "score", "resultHash")]
+    if context.parameters.get("compareToBase"):
+        sides.append(("base", context.base, "baseSamplesPath", "baseScore", "baseResultHash"))
+    for who, model, path, score, digest in sides:
+        relative = f"samples/{context.index}-{index}-{who}"
+        samples, value, why = _written(context, index, benchmark, model, relative)
+        record[score] = why
+        if samples is None or value is None:
+            return _Measured(record={"notRun": why})
+        files += [f"{relative}/{file.name}" for file in sorted(samples.parent.iterdir())]
+        entry |= {score: value, path: f"{relative}/{samples.name}", digest: f"sha256:{sha256_file(samples)}"}
+    if "baseScore" in entry:
+        entry["delta"] = round(entry["score"] - entry["baseScore"], 2)
+    return _Measured(record=record, benchmark=entry, files=tuple(files))
+
+
+def _written(
+    context: StageContext, index: int, benchmark: Mapping[str, JSON], model: Path, relative: str
+) -> tuple[Path | None, float | None, str]:
+    """The samples file that a model wrote, its pass@1 in percent, and one sentence about it."""
+    from forge.evaluation.run import evaluate
+    from forge.evaluation.settings import Settings
+
+    out = context.artifact / relative
+    shutil.rmtree(out, ignore_errors=True)  # of an interrupted run
+    settings = Settings(
+        seed=context.seed,
+        device=context.device,
+        max_tokens=_count(context, index, benchmark, "maxTokens", MAX_TOKENS),
+    )
+    try:
+        done = evaluate(
+            model, str(benchmark["name"]), out, settings=settings, on_progress=context.on_progress
+        )
+    except EvidenceMissingError as error:
+        return None, None, f"{error}. {error.remedy}".strip()
+    share = done.score.value()
+    said = f"{done.score.passed} of {done.score.total} problems solved, judge {done.score.judge}"
+    return done.samples, None if share is None else round(100 * share, 2), said
 
 
 def _score(context: StageContext, name: str, samples: Path) -> tuple[float | None, str]:
