@@ -99,3 +99,33 @@ def test_neither_docker_nor_torch_nor_a_network(evaluation: Evaluation) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout.strip()) == (0, "refused"), done.stderr[-2000:]
+
+
+_ENDLESS = """
+import json, sys
+from verifier.runners.agents import swe_grade
+swe_grade.PARSE_SECONDS = 0.5
+found = swe_grade.run(json.loads(sys.argv[1]), lambda done: None)
+print(found["instances"]["sympy__sympy-1"]["note"])
+"""
+
+
+def test_a_log_that_takes_for_ever_is_undecided(evaluation: Evaluation, tmp_path: Path) -> None:
+    """Sympy's pattern needs time in the square of a line that no test prints."""
+    folder = tmp_path / "sympy__sympy-1"
+    folder.mkdir()
+    line = "_ " * 40_000 + ".py" + " a.py:" * 40_000
+    text = f">>>>> Start Test Output\n{line}\n>>>>> End Test Output\n"
+    (folder / "test_output.txt").write_text(text, encoding="utf-8")
+    row = {"instance_id": folder.name, "repo": "sympy/sympy", "FAIL_TO_PASS": ["a"], "PASS_TO_PASS": []}
+    (tmp_path / "dataset.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    wanted = {"id": folder.name, "folder": str(folder), "predicted": False, "patch": None}
+    request = {"root": str(tmp_path), "instances": [wanted], "dataset": str(tmp_path / "dataset.jsonl")}
+    done = subprocess.run(
+        [sys.executable, "-c", _ENDLESS, json.dumps(request)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == "the harness did not parse test_output.txt in 0.5 s", done.stderr[-2000:]
