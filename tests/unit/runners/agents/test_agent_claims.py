@@ -114,8 +114,7 @@ def test_a_log_that_takes_for_ever_is_undecided(evaluation: Evaluation, tmp_path
     """Sympy's pattern needs time in the square of a line that no test prints."""
     folder = tmp_path / "sympy__sympy-1"
     folder.mkdir()
-    line = "_ " * 40_000 + ".py" + " a.py:" * 40_000
-    text = f">>>>> Start Test Output\n{line}\n>>>>> End Test Output\n"
+    text = f">>>>> Start Test Output\n{'_ ' * 200_000}\n>>>>> End Test Output\n"
     (folder / "test_output.txt").write_text(text, encoding="utf-8")
     row = {"instance_id": folder.name, "repo": "sympy/sympy", "FAIL_TO_PASS": ["a"], "PASS_TO_PASS": []}
     (tmp_path / "dataset.jsonl").write_text(json.dumps(row), encoding="utf-8")
