@@ -68,9 +68,15 @@ def exact(value: JSON) -> Interval:
     return Interval(Decimal(value), Decimal(value))
 
 
-def solved(value: JSON, problems: int) -> range:
-    """Numbers of solved problems whose percentage rounds to a published score."""
-    band = published(value).times(Decimal(problems) / 100)
+def solved(value: JSON, problems: int, full: int = 100) -> range:
+    """Numbers of solved problems whose percentage rounds to a published score.
+
+    Args:
+        value: the score.
+        problems: of how many.
+        full: what the score calls all of them: 100, or 1 if it is a fraction.
+    """
+    band = published(value).times(Decimal(problems) / full)
     low = max(0, int(band.low.to_integral_value(ROUND_CEILING)))
     high = min(problems, int(band.high.to_integral_value(ROUND_FLOOR)))
     return range(low, high + 1)
@@ -360,6 +366,8 @@ def check_reachable(claim: Claim, ctx: Context) -> Outcome:
             else "register a runner for it, or publish passing and total",
         )
     counts = solved(claim.expected, problems)
+    if not counts and 0 < Decimal(claim.expected) <= 1 and decimals(claim.expected) > 0:
+        counts = solved(claim.expected, problems, 1)
     if counts:
         return verified(f"{counts[0]} of {problems} problems", found=counts[0], method=METHOD)
     near = round(Decimal(claim.expected) * problems / 100)

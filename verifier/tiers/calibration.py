@@ -19,7 +19,7 @@ from verifier.runners.model import ScoreResult
 from verifier.tiers.arithmetic import Interval, published
 from verifier.tiers.context import Context
 from verifier.tiers.outcomes import not_checked, refuted, unverifiable, verified
-from verifier.tiers.scores import judged, standing, unit
+from verifier.tiers.scores import judged, reading, standing, unit
 from verifier.verdicts import JSON, Finding, Outcome, Severity, Tier, Verdict
 
 DEFAULT_TOLERANCE = Decimal("3.0")
@@ -46,6 +46,7 @@ class Calibration:
         reason: one sentence.
         here: it is impossible to say on this machine only; the evidence exists.
         published: the cited score, as the card states it; None if it states none.
+        cited: the same in percent, read as the measured score suggests where it could be a fraction.
         measured: the score of the base samples in percent, a range where problems are undecided.
         tolerance: in points.
         stated: the card states the tolerance.
@@ -58,6 +59,7 @@ class Calibration:
     reason: str
     here: bool = False
     published: JSON = None
+    cited: Decimal | None = None
     measured: Interval | None = None
     tolerance: Decimal = DEFAULT_TOLERANCE
     stated: bool = False
@@ -67,9 +69,9 @@ class Calibration:
     @property
     def difference(self) -> Decimal | None:
         """Measured less published score in points; None unless both are single numbers."""
-        if self.measured is None or self.measured.low != self.measured.high or self.published is None:
+        if self.measured is None or self.cited is None or self.measured.low != self.measured.high:
             return None
-        return self.measured.low - _percent(self.published)
+        return self.measured.low - self.cited
 
     @property
     def wide(self) -> bool:
@@ -172,19 +174,18 @@ def _judge(anchor: Anchor, ctx: Context) -> tuple[ScoreResult | Outcome, Claim]:
         return unverifiable(claim, "unreadable", str(error), remedy=error.remedy), claim
 
 
-def _percent(value: JSON) -> Decimal:
-    return Decimal(value) * (100 // unit(value))
-
-
 def _points(tolerance: JSON, cited: JSON) -> Decimal:
     """A tolerance in points; a fraction only beside a score that is itself one."""
-    return _percent(tolerance) if unit(cited) == 1 else Decimal(tolerance)
+    both = unit(cited) == 1 and unit(tolerance) == 1
+    return Decimal(tolerance) * (100 if both else 1)
 
 
 def _compare(
     anchor: Anchor, cited: JSON, measured: Interval, tolerance: Decimal, stated: bool, result: ScoreResult
 ) -> Calibration:
-    known = published(cited).times(Decimal(100 // unit(cited)))
+    near = Interval(measured.low - tolerance, measured.high + tolerance)
+    factor = 100 // reading(cited, near)
+    known = published(cited).times(Decimal(factor))
     band = Interval(known.low - tolerance, known.high + tolerance)
     state = State.IMPOSSIBLE
     if not band.meets(measured):
@@ -201,6 +202,7 @@ def _compare(
         reason=f"the base samples score {measured}{open_}, {word} {rule} of the {said} {cited}",
         here=True,
         published=cited,
+        cited=Decimal(cited) * factor,
         measured=measured,
         tolerance=tolerance,
         stated=stated,

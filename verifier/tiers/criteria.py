@@ -19,7 +19,6 @@ from verifier.tiers.calibration import State
 from verifier.tiers.context import Context
 from verifier.tiers.ends import End
 from verifier.tiers.outcomes import not_checked, refuted, unverifiable, verified
-from verifier.tiers.scores import unit
 from verifier.verdicts import JSON, Outcome, Severity, Verdict
 
 
@@ -94,7 +93,7 @@ def _limits(rule: str, limit: JSON) -> list[Decimal]:
 def _values(decided: list[End]) -> list[Decimal]:
     """The verified score, or difference, in percent: as judged, and as stated, which is rounded."""
     spans = [end.percent for end in decided]
-    stated = [Decimal(end.claim.expected) * (100 // unit(end.claim.expected)) for end in decided]
+    stated = [Decimal(end.claim.expected) * (100 // end.scale) for end in decided]
     first = spans[0]
     assert first is not None  # verified scores are judged ones
     if len(decided) == 1:

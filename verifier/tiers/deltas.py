@@ -16,8 +16,7 @@ from verifier.tiers.calibration import Calibration, State
 from verifier.tiers.context import Context
 from verifier.tiers.ends import End
 from verifier.tiers.outcomes import not_checked, refuted, unverifiable, verified
-from verifier.tiers.scores import unit
-from verifier.verdicts import JSON, Outcome, Verdict
+from verifier.verdicts import Outcome, Verdict
 
 METHOD = "difference-of-judged-scores/1"
 MAX_DIGITS = 12
@@ -103,8 +102,7 @@ def _differences(both: tuple[End, End]) -> list[Interval]:
     It may subtract the judged scores, or what they round to, in the unit of the scores or in points.
     """
     points = _hull(*both)
-    fractions = 1 in (unit(both[0].claim.expected), unit(both[1].claim.expected))
-    return [points, points.times(Decimal("0.01"))] if fractions else [points]
+    return [points, points.times(Decimal("0.01"))] if 1 in (both[0].scale, both[1].scale) else [points]
 
 
 def _relative(both: tuple[End, End]) -> list[Interval]:
@@ -112,7 +110,7 @@ def _relative(both: tuple[End, End]) -> list[Interval]:
     found = []
     for high, low in (
         (both[0].percent, both[1].percent),
-        tuple(_rounded(end.claim.expected, end.percent) for end in both if end.percent is not None),
+        tuple(_rounded(end) for end in both),
     ):
         if high is not None and low is not None and low.low > 0:
             found.append(Interval(100 * high.low / low.high - 100, 100 * high.high / low.low - 100))
@@ -123,17 +121,18 @@ def _hull(high: End, low: End) -> Interval:
     """From the difference of the judged scores to that of the rounded ones, in points."""
     assert high.percent is not None and low.percent is not None
     exactly = high.percent - low.percent
-    rounded = _rounded(high.claim.expected, high.percent) - _rounded(low.claim.expected, low.percent)
+    rounded = _rounded(high) - _rounded(low)
     return Interval(min(exactly.low, rounded.low), max(exactly.high, rounded.high))
 
 
-def _rounded(stated: JSON, percent: Interval) -> Interval:
+def _rounded(end: End) -> Interval:
     """A judged score with as many digits as the stated one; a tie may go either way."""
-    digits = min(MAX_DIGITS, decimals(stated) - (2 if unit(stated) == 1 else 0))
+    assert end.percent is not None
+    digits = min(MAX_DIGITS, decimals(end.claim.expected) - (2 if end.scale == 1 else 0))
     step = Decimal(1).scaleb(-digits)
     return Interval(
-        (percent.low / step).quantize(Decimal(1), ROUND_HALF_DOWN) * step,
-        (percent.high / step).quantize(Decimal(1), ROUND_HALF_UP) * step,
+        (end.percent.low / step).quantize(Decimal(1), ROUND_HALF_DOWN) * step,
+        (end.percent.high / step).quantize(Decimal(1), ROUND_HALF_UP) * step,
     )
 
 

@@ -24,11 +24,13 @@ class End:
         outcome: what that claim comes out as.
         percent: the judged score in percent, a range where problems are undecided; None if nothing was
             judged.
+        scale: how the stated score is read: 1 for a fraction, 100 for percent.
     """
 
     claim: Claim
     outcome: Outcome
     percent: Interval | None = None
+    scale: int = 100
 
     @property
     def verdict(self) -> Verdict:
@@ -69,7 +71,12 @@ def _score(claim: Claim, ctx: Context) -> End:
     result = scores.judged(claim, ctx)
     if isinstance(result, Outcome):
         return End(claim=claim, outcome=result)
-    return End(claim=claim, outcome=scores.compare(claim, result), percent=scores.standing(claim, result))
+    return End(
+        claim=claim,
+        outcome=scores.compare(claim, result),
+        percent=scores.standing(claim, result),
+        scale=scores.scale_of(claim, result),
+    )
 
 
 def _measured(claim: Claim, ctx: Context) -> End:

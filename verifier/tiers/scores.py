@@ -89,9 +89,31 @@ def unit(value: JSON) -> int:
     return 1 if 0 < number <= 1 and number.as_tuple().exponent in range(-20, -1) else 100
 
 
+def reading(value: JSON, percent: Interval) -> int:
+    """How a published score is read: 1 for a fraction, 100 for percent.
+
+    As :func:`unit` says, unless only the other reading meets the scores that are possible: 0.99 may be less
+    than one percent, and 0.3 three tenths.
+
+    Args:
+        value: the published score.
+        percent: the scores that the samples leave open.
+    """
+    usual = unit(value)
+    if not 0 < Decimal(value) <= 1 or Decimal(value).as_tuple().exponent not in range(-20, 0):
+        return usual
+    meeting = [s for s in (usual, 101 - usual) if published(value).times(Decimal(100 // s)).meets(percent)]
+    return meeting[0] if meeting else usual
+
+
+def scale_of(claim: Claim, result: ScoreResult) -> int:
+    """How the score that a claim states is read beside a judged file: see :func:`reading`."""
+    return reading(claim.expected, _possible(result, 100, result.undecided + len(result.missing)))
+
+
 def compare(claim: Claim, result: ScoreResult) -> Outcome:
     """Compare a claimed score with a judged samples file."""
-    scale = unit(claim.expected)
+    scale = scale_of(claim, result)
     open_ = result.undecided + len(result.missing)
     possible = _possible(result, scale, open_)
     judged = _Judged(claim, result, scale, possible)
@@ -188,7 +210,7 @@ class _Judged:
 
 def standing(claim: Claim, result: ScoreResult) -> Interval:
     """Scores in percent that a judged file leaves open, by the metric that decides the claim on it."""
-    scale, open_ = unit(claim.expected), result.undecided + len(result.missing)
+    scale, open_ = scale_of(claim, result), result.undecided + len(result.missing)
     given = published(claim.expected)
     other = None
     if not open_ and not given.meets(_possible(result, scale, open_)):

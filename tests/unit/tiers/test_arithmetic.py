@@ -40,6 +40,12 @@ def test_known_scores_of_164_problems(score, k):
     assert list(solved(Decimal(score), 164)) == [k]
 
 
+@given(st.integers(1, 2000), st.data(), st.integers(1, 4))
+def test_an_honest_fraction_is_always_reachable(problems, data, places):
+    k = data.draw(st.integers(0, problems))
+    assert k in solved(rounded(Decimal(k) / problems, places), problems, 1)
+
+
 perplexities = st.decimals("1.5", "90", places=6)
 
 

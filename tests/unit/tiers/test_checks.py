@@ -204,6 +204,36 @@ def test_score_comparison(tasks, claimed, verdict, tmp_path):
     assert bool(fooled) == (FOOLED in tasks)
 
 
+@pytest.mark.parametrize(
+    ("claimed", "verdict"),
+    [
+        pytest.param(0.75, Verdict.VERIFIED, id="fraction"),
+        pytest.param(0.8, Verdict.VERIFIED, id="fraction-with-one-decimal"),
+        pytest.param(0.6, Verdict.REFUTED, id="another-fraction"),
+        pytest.param(1, Verdict.REFUTED, id="one-percent"),
+    ],
+)
+def test_a_fraction_is_read_as_one_where_only_that_fits(claimed, verdict):
+    alloy = parse(json.dumps(document(benchmarks=[{"name": "b", "score": claimed}])).encode())
+    claim = next(c for c in extract(alloy, "x") if c.id == "x-b-score")
+    tasks = dict(zip("abcd", (PASS, PASS, PASS, FAIL), strict=True))
+    assert compare(claim, result(**tasks)).verdict is verdict
+
+
+def test_less_than_one_percent_is_no_fraction():
+    alloy = parse(json.dumps(document(benchmarks=[{"name": "b", "score": 0.99}])).encode())
+    claim = next(c for c in extract(alloy, "x") if c.id == "x-b-score")
+    tasks = {str(n): TaskResult(official="fail", isolated=None, confirmed=n == 0) for n in range(101)}
+    assert compare(claim, replace(result(), total=101, tasks=tasks, missing=())).verdict is Verdict.VERIFIED
+
+
+def test_a_fraction_of_problems_is_reachable(tmp_path):
+    for score, verdict in ((0.305, Verdict.VERIFIED), (0.3, Verdict.VERIFIED), (0.3021, Verdict.REFUTED)):
+        item = {"name": "humaneval", "score": score}
+        found = outcomes(document(benchmarks=[item]), tmp_path)
+        assert found["humaneval-score-reachable"].verdict is verdict
+
+
 def harness_result(*, limits=(), differing=(), whole=True):
     metrics = tuple(
         Metric(name=n, filter=f, value=v, stderr=0.1, n=4, task="b", whole=w)
