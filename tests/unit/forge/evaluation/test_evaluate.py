@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,26 @@ def test_without_a_network_the_published_dataset_is_missed_in_one_sentence(
     with pytest.raises(EvidenceMissingError, match="its dataset could not be had: ConnectionError") as caught:
         evaluate(model, "aime_2024", tmp_path / "run")
     assert "--data" in caught.value.remedy
+
+
+@pytest.mark.usefixtures("harness")
+def test_without_data_the_harness_takes_the_dataset_that_its_task_names(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    # The loader of datasets takes a folder of this name for the dataset; there is no network here.
+    named = tmp_path / "Maxwell-Jia" / "AIME_2024"
+    named.mkdir(parents=True)
+    shutil.copy(DATA / "aime_2024.jsonl", named / "train.jsonl")
+    monkeypatch.chdir(tmp_path)
+    settings = Settings(limit=2, max_tokens=4, batch_size=2)
+    done = evaluate(model, "aime_2024", tmp_path / "run", settings=settings)
+    (results,) = done.samples.glob("results_*.json")
+    config = json.loads(results.read_text())["configs"]["aime24"]
+    assert config["dataset_path"] == "Maxwell-Jia/AIME_2024"
+    assert (done.score.answered, done.score.total, done.score.differing) == (2, 30, ())
 
 
 @pytest.mark.usefixtures("harness")
