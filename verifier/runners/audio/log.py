@@ -20,8 +20,10 @@ from verifier.errors import DocumentError, UsageError
 MAX_FILE = 1 << 30
 MAX_LINE = 1 << 20
 MAX_LINES = 200_000
-MAX_TEXT = 1 << 16
-"""Characters of a transcript. The normaliser's patterns need time in the square of it."""
+MAX_TEXT = 8192
+"""Characters of a transcript. The normalisers' patterns need time in the square of it."""
+MAX_SQUARES = 8_000_000_000
+"""Sum of the squares of all texts' lengths. Honest corpora have some hundred millions."""
 MAX_ID = 200
 MAX_DOC_ID = 10_000_000
 HARNESS, PLAIN = "lmms-eval", "plain"

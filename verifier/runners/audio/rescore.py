@@ -155,7 +155,23 @@ class _Part:
     def _score(self, lines: Sequence[Utterance]) -> Scored:
         if not lines:
             return Scored(errors=(), metrics=())
-        return _SCORERS[self.part["scorer"]]([(one.reference, one.prediction) for one in lines], self.tick)
+        squares = sum(len(one.reference) ** 2 + len(one.prediction) ** 2 for one in lines)
+        if squares > log.MAX_SQUARES:
+            raise DocumentError(
+                f"{self.part['name']}: expected texts of some hundred characters, found too long ones"
+            )
+        scorer = _SCORERS[self.part["scorer"]]
+        try:
+            return scorer([(one.reference, one.prediction) for one in lines], self.tick)
+        except DocumentError:
+            raise
+        except Exception as error:
+            breaking = next((one for one in lines if _breaks(scorer, one)), lines[0])
+            raise DocumentError(
+                f"{self.part['name']}/{breaking.id}: expected text that the harness can normalise,"
+                f" found that it breaks on it: {type(error).__name__} {error}"[:400],
+                pointer=f"/{breaking.number - 1}",
+            ) from error
 
     def _is_foreign(self, one: Utterance) -> bool:
         if self.known is None or one.id not in self.known:
@@ -200,6 +216,17 @@ class _Part:
         for name in sorted(foreign):
             assert self.known is not None
             yield name, "reference", _short(first[name].reference), _short(self.known[name])
+
+
+def _breaks(scorer: Callable[[harness.Pairs, harness.Tell], Scored], one: Utterance) -> bool:
+    """Whether the harness breaks on an utterance: on a number of thousands of digits, say."""
+    try:
+        scorer([(one.reference, one.prediction)], lambda _: None)
+    except DocumentError:
+        return False
+    except Exception:  # noqa: BLE001 (whatever the harness's parsers raise)
+        return True
+    return False
 
 
 def _answer(text: str) -> list[JSON]:
