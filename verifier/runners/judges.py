@@ -25,7 +25,7 @@ TOTAL_LIMIT = 60.0
 """evalplus's cap on the seconds of one run over all inputs."""
 
 MIB = 1 << 20
-REVISION = 4
+REVISION = 5
 """Raised whenever a change here may change a status."""
 
 LIMITS = {
@@ -82,8 +82,9 @@ class IsolatedRun:
 
     Attributes:
         status: ``pass``, ``fail`` or ``timeout``.
-        strain: for a pass the largest share of the official limit that a call took, for a timeout the
-            multiple of it that the call had taken when it was ended, else 0; processor time or time asleep.
+        strain: for a pass the largest share of the official limit that a call took, for a timeout or an
+            exception the multiple of it that the call had taken by then, else 0; processor time or time
+            asleep.
         note: why it did not pass.
         killed: somebody ended its process: the sample, or a machine short of memory.
     """
@@ -203,7 +204,9 @@ def judge_in_isolation(
             return IsolatedRun(status="fail", note=f"{where}: reported a timeout that was none")
         return IsolatedRun(status="timeout", strain=seconds / limit, note=f"{where}: out of time")
     killed = ended is None and _killed(reply)
-    return IsolatedRun(status="fail", note=f"{where}: {_why(ended, reply)}", killed=killed)
+    limit = limits[min(len(outputs), len(limits) - 1)] if loaded else MIN_TIME_LIMIT
+    strain = times[-1] / limit if ended == RAISED else 0.0
+    return IsolatedRun(status="fail", strain=strain, note=f"{where}: {_why(ended, reply)}", killed=killed)
 
 
 def _killed(reply: Reply) -> bool:

@@ -6,7 +6,8 @@ evalplus limits wall-clock time, so other load on the machine can fail a right s
    it. A process that somebody killed is no failure yet: a machine short of memory does that, too.
 2. Any other failure is suspect. evalplus says "fail" of a wrong result and of a call out of time alike, so
    the isolated judge is asked, whose limits are processor time (or time asleep) and four times as long: a
-   wrong result is a failure, and a call that takes nearly all of that is a timeout, on any machine.
+   wrong result is a failure, and a call that takes nearly all of that is a timeout, on any machine. So is an
+   exception after the official limit: whether endless work runs out of memory or of time is chance.
 3. What is still suspect is judged again officially with nothing else of ours running, and the first rule
    applies. A failure on time while the machine had half a core to spare is a confirmed timeout; a process
    that is killed again is a failure.
@@ -62,7 +63,7 @@ def first(run: OfficialRun) -> Step:
 def apart(run: IsolatedRun) -> Step:
     """Rule 2: what the isolated judge settles about a suspect; other load has no part in it."""
     if run.status == "fail" and not run.killed:
-        return Step.FAIL
+        return Step.FAIL if run.strain <= 1.0 else Step.TIMEOUT
     return Step.TIMEOUT if run.status == "timeout" and run.strain >= BEYOND_LOAD else Step.SUSPECT
 
 

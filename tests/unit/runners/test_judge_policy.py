@@ -28,7 +28,7 @@ def test_beside_others(status: str, wall: float, step: Step) -> None:
     ("run", "step"),
     [
         (IsolatedRun(status="fail", strain=0.1), Step.FAIL),
-        (IsolatedRun(status="fail", strain=3.9), Step.FAIL),
+        (IsolatedRun(status="fail", strain=1.01), Step.TIMEOUT),
         (IsolatedRun(status="fail", strain=0.1, killed=True), Step.SUSPECT),
         (IsolatedRun(status="timeout", strain=GENEROSITY), Step.TIMEOUT),
         (IsolatedRun(status="timeout", strain=3.59), Step.SUSPECT),
@@ -60,7 +60,8 @@ def test_alone(status: str, wall: float, idle: float | None, step: Step) -> None
     ("status", "strain", "step"),
     [
         ("fail", 0.0, Step.FAIL),
-        ("fail", 3.0, Step.FAIL),
+        ("fail", 1.0, Step.FAIL),
+        ("fail", 1.01, Step.TIMEOUT),
         ("timeout", GENEROSITY, Step.TIMEOUT),
         ("timeout", 3.6, Step.TIMEOUT),
         ("timeout", 3.59, Step.UNDECIDED),

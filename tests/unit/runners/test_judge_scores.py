@@ -96,6 +96,13 @@ def test_an_endless_solution_is_a_timeout_and_decided(dataset: Path, tmp_path: P
     assert (found.official, found.confirmed) == ("timeout", False)
 
 
+def test_an_exception_after_the_limit_is_a_timeout(dataset: Path, tmp_path: Path) -> None:
+    """Whether endless work runs out of memory or of time is the machine's choice."""
+    code = "import time\ndef double(a):\n    while time.process_time() < 3: pass\n    raise MemoryError\n"
+    found = scored(dataset, tmp_path, {"T/0": code}).tasks["T/0"]
+    assert (found.official, found.confirmed) == ("timeout", False)
+
+
 def test_a_fooled_official_judge_is_found_out(dataset: Path, tmp_path: Path) -> None:
     cheat = "class Same:\n    def __eq__(self, other): return True\ndef double(a):\n    return Same()\n"
     found = scored(dataset, tmp_path, HONEST | {"T/0": cheat})
