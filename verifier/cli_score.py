@@ -32,9 +32,10 @@ def add_parsers(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
         description=(
             "Score samples of a benchmark again: a file of programs (JSON lines with task_id and solution\n"
             "or completion), evalplus's folder of them (HumanEval_0/0.py), the log of the benchmark's own\n"
-            "harness, such as lm-evaluation-harness's samples_<task>_<time>.jsonl, or a log of inspect\n"
-            "(.eval, .json). A program counts as passed if the official judge passes it and the isolated\n"
-            "judge confirms that; any other answer counts if the harness's own functions say so."
+            "harness (lm-evaluation-harness, lmms-eval, LiveCodeBench, SWE-bench, aider: a file, a run's\n"
+            "folder, or a ZIP file of it), transcripts as JSON lines, or a log of inspect (.eval, .json).\n"
+            "A program counts as passed if the official judge passes it and the isolated judge confirms\n"
+            "that; any other answer counts if the harness's own functions say so."
         ),
         examples=(
             "alloy score samples.jsonl --benchmark humaneval_plus",
@@ -51,7 +52,7 @@ def add_parsers(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
         "--against", type=Path, metavar="SAMPLES", help="samples of another model, to compare with"
     )
     parser.add_argument("--json", metavar="FILE", help="write per-problem results (- for standard output)")
-    parser.add_argument("--dataset", type=Path, metavar="FILE", help="the benchmark's dataset file")
+    parser.add_argument("--dataset", type=Path, metavar="PATH", help="the benchmark's dataset")
     add_check_options(parser)
 
 
@@ -161,13 +162,8 @@ def document(result: "ScoreResult") -> dict[str, JSON]:
             for task, r in result.tasks.items()
         },
     }
-    found["interval"] = interval(result)
-    return found | _of_the_harness(result) if result.metrics else found
-
-
-def _of_the_harness(result: "ScoreResult") -> dict[str, JSON]:
-    """What a harness says beyond one share of problems: its numbers, and where the log contradicts itself."""
-    return {
+    return found | {
+        "interval": interval(result),
         "metrics": [
             {
                 "task": metric.task,
@@ -208,7 +204,8 @@ def sentence(result: "ScoreResult") -> str:
             f" so there is no {result.metric}{_also(result)}"
         )
     return (
-        f"{name}: {result.passed} of {result.total} problems confirmed{open_}, so there is no {result.metric}"
+        f"{name}: {result.passed} of {result.total} problems confirmed{open_},"
+        f" so there is no {result.metric}{_also(result)}"
     )
 
 
@@ -228,10 +225,12 @@ def _also(result: "ScoreResult") -> str:
 def _check_given(path: Path, pin: "DatasetPin | None") -> None:
     from verifier.evidence.hashing import sha256_file
 
-    if not path.is_file():
-        raise UsageError(f"dataset: expected a file, found nothing readable at {clean(path)}")
+    if not path.exists():
+        raise UsageError(f"dataset: expected a file or folder, found nothing readable at {clean(path)}")
     if pin is None:
         return
+    if not path.is_file():
+        raise UsageError(f"dataset: expected the file {pin.filename}, found a folder at {clean(path)}")
     found = sha256_file(path)
     if found != pin.sha256:
         raise EvidenceMismatchError(
