@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from verifier.errors import UsageError
-from verifier.runners.lm_eval import log
+from verifier.runners.json_lines import JsonLines
+
+_LINES = JsonLines(
+    what="data",
+    remedy="one problem a line, as the benchmark's dataset is published",
+    max_file=8 << 30,
+    max_line=64 << 20,
+    max_lines=2_000_000,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,16 +103,10 @@ def splits(rows: Rows, config: Mapping[str, Any], fewshot: int) -> dict[str, str
 
 
 def _check(path: Path) -> None:
-    count = 0
-    try:
-        with path.open("rb") as stream:
-            for number, line in enumerate(iter(lambda: stream.readline(log.MAX_LINE + 1), b""), 1):
-                if len(line) > log.MAX_LINE:
-                    raise log.wrong(path, number, f"at most {log.MAX_LINE} bytes", "more")
-                if line.strip():
-                    log.load_object(path, number, line)
-                    count += 1
-    except OSError as error:
-        raise UsageError(f"data {path}: expected a readable file, found: {error.strerror}") from error
-    if not count:
+    found = False
+    for number, _, line in _LINES.rows(path):
+        if line.strip():
+            _LINES.load(path, number, line)
+            found = True
+    if not found:
         raise UsageError(f"data {path}: expected problems, one JSON object a line; found none")

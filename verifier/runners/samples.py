@@ -1,21 +1,25 @@
 """Reading samples as evalplus writes and reads them: one JSON object a line, or a folder of programs."""
 
 import hashlib
-import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from verifier.errors import DocumentError, EvidenceMissingError, UsageError
+from verifier.errors import EvidenceMissingError
 from verifier.runners import sample_folder
 from verifier.runners.child.process import ask
 from verifier.runners.inspect_logs import archive, identity
+from verifier.runners.json_lines import JsonLines
 
-MAX_FILE = 256 << 20
-MAX_LINE = 8 << 20
-MAX_LINES = 200_000
+_LINES = JsonLines(
+    remedy='each line is {"task_id": …, "solution": …} or {"task_id": …, "completion": …}',
+    max_file=256 << 20,
+    max_line=8 << 20,
+    max_lines=200_000,
+    texts=False,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,17 +69,20 @@ def load(path: Path, prompts: Mapping[str, str]) -> Samples:
         return _of_folder(path, prompts)
     if archive.is_log(path):
         return _of_inspect(path, prompts)
-    data = _bytes(path)
     answers: list[Sample] = []
     counts: Counter[str] = Counter()
-    for number, line in _lines(data):
-        record = _record(number, line)
+    digest = hashlib.sha256()
+    for number, _, data in _LINES.rows(path):
+        digest.update(data)
+        if not data.strip():
+            continue
+        record = _record(path, number, data)
         task_id = record["task_id"]
         counts[task_id] += 1
         if task_id in prompts:
             code = record["solution"] if "solution" in record else prompts[task_id] + record["completion"]
             answers.append(Sample(task_id=task_id, code=code))
-    return _matched(answers, counts, prompts, hashlib.sha256(data).hexdigest())
+    return _matched(answers, counts, prompts, digest.hexdigest())
 
 
 def _of_folder(path: Path, prompts: Mapping[str, str]) -> Samples:
@@ -100,17 +107,6 @@ def _of_inspect(path: Path, prompts: Mapping[str, str]) -> Samples:
     return _matched(answers, counts, prompts, found["sha256"])
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > MAX_FILE:
-            raise DocumentError(
-                f"samples file: expected at most {MAX_FILE} bytes, found {path.stat().st_size}"
-            )
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"samples file {path}: expected a readable file, found: {error.strerror}") from error
-
-
 def _matched(answers: list[Sample], counts: Counter[str], prompts: Mapping[str, str], sha256: str) -> Samples:
     return Samples(
         answers=tuple(answers),
@@ -121,43 +117,13 @@ def _matched(answers: list[Sample], counts: Counter[str], prompts: Mapping[str, 
     )
 
 
-def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
-    number = 0
-    start = 0
-    while start < len(data):
-        end = data.find(b"\n", start)
-        end = len(data) if end < 0 else end
-        line = data[start:end].strip()
-        start = end + 1
-        number += 1
-        if number > MAX_LINES:
-            raise DocumentError(f"samples file: expected at most {MAX_LINES} lines, found more")
-        if line:
-            yield number, line
-
-
-def _record(number: int, line: bytes) -> dict[str, Any]:
-    def wrong(expected: str, found: str) -> DocumentError:
-        return DocumentError(
-            f"samples line {number}: expected {expected}, found {found}",
-            pointer=f"/{number - 1}",
-            remedy='each line is {"task_id": …, "solution": …} or {"task_id": …, "completion": …}',
-        )
-
-    if len(line) > MAX_LINE:
-        raise wrong(f"at most {MAX_LINE} bytes", str(len(line)))
-    try:
-        record = json.loads(line.decode("utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise wrong("a JSON object in UTF-8", str(error)) from error
-    except (RecursionError, ValueError) as error:
-        raise wrong("a JSON object of moderate depth and numbers", type(error).__name__) from error
-    if not isinstance(record, dict):
-        raise wrong("a JSON object", type(record).__name__)
+def _record(path: Path, number: int, data: bytes) -> dict[str, Any]:
+    record = _LINES.load(path, number, data)
     wanted = "solution" if "solution" in record else "completion"
     for name in ("task_id", wanted):
         if not isinstance(record.get(name), str):
-            raise wrong(f"a string {name!r}", type(record.get(name)).__name__ if name in record else "none")
+            found = type(record[name]).__name__ if name in record else "none"
+            raise _LINES.wrong(path, number, f"a string {name!r}", found)
         if any("\ud800" <= character <= "\udfff" for character in record[name]):
-            raise wrong(f"valid text in {name!r}", "half of a surrogate pair")
+            raise _LINES.wrong(path, number, f"valid text in {name!r}", "half of a surrogate pair")
     return record

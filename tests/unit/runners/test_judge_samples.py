@@ -44,7 +44,7 @@ def test_both_forms_and_what_is_odd(tmp_path: Path) -> None:
 )
 def test_malformed_lines_are_named(tmp_path: Path, line: str, message: str) -> None:
     path = written(tmp_path / "s.jsonl", json.dumps({"task_id": "T/0", "solution": "x"}), line)
-    with pytest.raises(DocumentError, match=r"samples line 2: ") as caught:
+    with pytest.raises(DocumentError, match=r"^s.jsonl line 2: ") as caught:
         samples.load(path, PROMPTS)
     assert message in str(caught.value)
     assert caught.value.pointer == "/1"

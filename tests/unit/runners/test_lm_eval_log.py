@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -225,12 +226,12 @@ def test_any_bytes_are_read_or_refused(data: bytes, tmp_path: Path) -> None:
 def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = json.dumps(made()) + "\n"
     for name, value, message in (
-        ("MAX_LINE", len(text) - 1, "line 1: expected at most"),
-        ("MAX_LINES", 2, "line 3: expected at most 2 lines"),
-        ("MAX_FILE", 10, "expected at most 10 bytes"),
+        ("max_line", len(text) - 1, "line 1: expected at most"),
+        ("max_lines", 2, "line 3: expected at most 2 lines"),
+        ("max_file", 10, "expected at most 10 bytes"),
     ):
         with monkeypatch.context() as patch:
-            patch.setattr(log, name, value)
+            patch.setattr(log, "LINES", replace(log.LINES, **{name: value}))
             with pytest.raises(DocumentError, match=message):
                 read(tmp_path / "log.jsonl", text * 3)
     with pytest.raises(UsageError, match="expected a readable file"):

@@ -9,17 +9,13 @@ Accepted fields, recognised by the first line and then wanted on every one:
 """
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from verifier.errors import DocumentError, UsageError
+from verifier.runners.json_lines import JsonLines
 
-MAX_FILE = 1 << 30
-MAX_LINE = 1 << 20
-MAX_LINES = 200_000
 MAX_TEXT = 8192
 """Characters of a transcript. The normalisers' patterns need time in the square of it."""
 MAX_SQUARES = 8_000_000_000
@@ -28,7 +24,13 @@ MAX_ID = 200
 MAX_DOC_ID = 10_000_000
 HARNESS, PLAIN = "lmms-eval", "plain"
 _METRICS = ("wer", "bleu")
-_REMEDY = "publish lmms-eval's <time>_samples_<task>.jsonl, or lines with id, reference and prediction"
+LINES = JsonLines(
+    remedy="publish lmms-eval's <time>_samples_<task>.jsonl, or lines with id, reference and prediction",
+    max_file=1 << 30,
+    max_line=1 << 20,
+    max_lines=200_000,
+)
+wrong = LINES.wrong
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,15 +57,6 @@ class Utterance:
     logged: tuple[str, str] | None = None
 
 
-def wrong(path: Path, number: int, expected: str, found: str) -> DocumentError:
-    """Make the one error that a bad line gives: file, line, expected and found."""
-    return DocumentError(
-        f"{path.name} line {number}: expected {expected}, found {found}",
-        pointer=f"/{number - 1}",
-        remedy=_REMEDY,
-    )
-
-
 def read(path: Path, digest: "hashlib._Hash", *, predicted: bool = True) -> Iterator[Utterance]:
     """Read a file, line by line.
 
@@ -77,43 +70,15 @@ def read(path: Path, digest: "hashlib._Hash", *, predicted: bool = True) -> Iter
         DocumentError: it is too large, or a line is not such an object; the pointer is the line's index.
     """
     form = ""
-    try:
-        with path.open("rb") as stream:
-            if (size := path.stat().st_size) > MAX_FILE:
-                raise DocumentError(f"{path.name}: expected at most {MAX_FILE} bytes, found {size}")
-            number = 0
-            while data := stream.readline(MAX_LINE + 1):
-                number += 1
-                if len(data) > MAX_LINE or number > MAX_LINES:
-                    raise wrong(path, number, f"at most {MAX_LINES} lines of {MAX_LINE} bytes", "more")
-                digest.update(data)
-                if not data.strip():
-                    continue
-                found = _utterance(path, number, _object(path, number, data), predicted)
-                form = form or found.form
-                if found.form != form:
-                    raise wrong(path, number, f"one format ({form}) in all lines", f"a line in {found.form}")
-                yield found
-    except OSError as error:
-        raise UsageError(f"samples {path}: expected a readable file, found: {error.strerror}") from error
-
-
-def _object(path: Path, number: int, data: bytes) -> dict[str, Any]:
-    try:
-        record = json.loads(data.decode("utf-8"))
-        if b"\\ud" in data or b"\\uD" in data:
-            json.dumps(record, ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        raise wrong(path, number, "valid text", "half of a surrogate pair") from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise wrong(path, number, "a JSON object in UTF-8", str(error)) from error
-    except (RecursionError, ValueError) as error:
-        raise wrong(
-            path, number, "a JSON object of moderate depth and numbers", type(error).__name__
-        ) from error
-    if not isinstance(record, dict):
-        raise wrong(path, number, "a JSON object", type(record).__name__)
-    return record
+    for number, _, data in LINES.rows(path):
+        digest.update(data)
+        if not data.strip():
+            continue
+        found = _utterance(path, number, LINES.load(path, number, data), predicted)
+        form = form or found.form
+        if found.form != form:
+            raise wrong(path, number, f"one format ({form}) in all lines", f"a line in {found.form}")
+        yield found
 
 
 def _utterance(path: Path, number: int, record: dict[str, Any], predicted: bool) -> Utterance:

@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from verifier.errors import DocumentError, UsageError
+from verifier.runners.json_lines import JsonLines
 from verifier.runners.livecodebench import packed
 
-MAX_LINE = 512 << 20
-MAX_PROBLEMS = 20_000
 MAX_TESTS = 100_000
 STATED = (
     "question_title",
@@ -31,6 +30,14 @@ STATED = (
 """Fields of a problem that the harness's logs repeat."""
 _TEXTS = (*STATED, "question_id", "public_test_cases", "private_test_cases", "metadata")
 _REMEDY = "name the test*.jsonl of code_generation_lite: one of them, all in one file, or their folder"
+LINES = JsonLines(
+    what="dataset",
+    remedy=_REMEDY,
+    max_file=64 << 30,
+    max_line=512 << 20,
+    max_lines=20_000,
+    texts=False,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,39 +150,29 @@ def _files(path: Path) -> list[Path]:
 
 
 def _entries(file: Path) -> Iterator[tuple[str, Entry]]:
-    number = offset = 0
-    with file.open("rb") as stream:
-        while line := stream.readline(MAX_LINE + 1):
-            number, start, offset = number + 1, offset, offset + len(line)
-            if len(line) > MAX_LINE or number > MAX_PROBLEMS:
-                raise _wrong(file, number, f"at most {MAX_PROBLEMS} lines of {MAX_LINE} bytes", "more")
-            if not line.strip():
-                continue
-            record = _record(file, number, line)
-            yield (
-                record["question_id"],
-                Entry(
-                    file=file,
-                    offset=start,
-                    length=len(line),
-                    sha256=hashlib.sha256(line).hexdigest(),
-                    stated={name: record[name] for name in STATED},
-                    function=_function(file, number, record["metadata"]),
-                ),
-            )
+    for number, start, line in LINES.rows(file):
+        if not line.strip():
+            continue
+        record = _record(file, number, line)
+        yield (
+            record["question_id"],
+            Entry(
+                file=file,
+                offset=start,
+                length=len(line),
+                sha256=hashlib.sha256(line).hexdigest(),
+                stated={name: record[name] for name in STATED},
+                function=_function(file, number, record["metadata"]),
+            ),
+        )
 
 
 def _record(file: Path, number: int, line: bytes) -> dict[str, Any]:
-    try:
-        record = json.loads(line.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise _wrong(file, number, "a JSON object in UTF-8", str(error)[:200]) from error
-    if not isinstance(record, dict):
-        raise _wrong(file, number, "a JSON object", type(record).__name__)
+    record = LINES.load(file, number, line)
     for name in _TEXTS:
         if not isinstance(record.get(name), str):
             found = type(record[name]).__name__ if name in record else "none"
-            raise _wrong(file, number, f"the text {name!r}", found)
+            raise LINES.wrong(file, number, f"the text {name!r}", found)
     return record
 
 
@@ -186,16 +183,8 @@ def _function(file: Path, number: int, metadata: str) -> str | None:
     except (ValueError, RecursionError):
         name = 0
     if name is not None and not isinstance(name, str):
-        raise _wrong(file, number, "metadata: a JSON object whose func_name is text", metadata[:100])
+        raise LINES.wrong(file, number, "metadata: a JSON object whose func_name is text", metadata[:100])
     return name
-
-
-def _wrong(file: Path, number: int, expected: str, found: str) -> DocumentError:
-    return DocumentError(
-        f"dataset {file.name} line {number}: expected {expected}, found {found}",
-        pointer=f"/{number - 1}",
-        remedy=_REMEDY,
-    )
 
 
 def _private(text: str) -> list[dict[str, str]]:

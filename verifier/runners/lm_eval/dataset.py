@@ -2,10 +2,14 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from verifier.errors import DocumentError, UsageError
+from verifier.errors import DocumentError
 from verifier.runners.lm_eval import log
+
+_LINES = replace(log.LINES, what="dataset")
 
 
 def digest(docs: Mapping[str, str]) -> str:
@@ -33,26 +37,15 @@ def load(path: Path, tasks: Sequence[str]) -> dict[str, dict[int, str]]:
         DocumentError: it is malformed, or says two things about one problem.
     """
     found: dict[str, dict[int, str]] = {task: {} for task in tasks}
-    try:
-        with path.open("rb") as stream:
-            number = 0
-            while data := stream.readline(log.MAX_LINE + 1):
-                number += 1
-                if len(data) > log.MAX_LINE or number > log.MAX_LINES:
-                    raise log.wrong(
-                        path, number, f"at most {log.MAX_LINES} lines of {log.MAX_LINE} bytes", "more"
-                    )
-                if data.strip():
-                    _add(found, path, number, data)
-    except OSError as error:
-        raise UsageError(f"dataset {path}: expected a readable file, found: {error.strerror}") from error
+    for number, _, data in _LINES.rows(path):
+        if data.strip():
+            _add(found, path, number, _LINES.load(path, number, data))
     if empty := [task for task, docs in found.items() if not docs]:
         raise DocumentError(f"{path.name}: expected problems of {', '.join(empty[:5])}, found none")
     return found
 
 
-def _add(found: dict[str, dict[int, str]], path: Path, number: int, data: bytes) -> None:
-    record = log.load_object(path, number, data)
+def _add(found: dict[str, dict[int, str]], path: Path, number: int, record: dict[str, Any]) -> None:
     task = record.get("task", next(iter(found)) if len(found) == 1 else None)
     doc_id, doc = record.get("doc_id"), record.get("doc")
     if not isinstance(task, str):

@@ -11,19 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from verifier.errors import DocumentError, UsageError
+from verifier.runners.json_lines import JsonLines
 from verifier.verdicts import JSON
 
-MAX_FILE = 8 << 30
-"""Bytes of a log. Few-shot prompts are logged once per answer choice, so that honest logs are large."""
-MAX_LINE = 64 << 20
-MAX_LINES = 2_000_000
 MAX_DOC_ID = 10_000_000
 MAX_HASH = 64
 _STARTS = re.compile(rb'\{"doc_id": (\d{1,8}), "')
 """How the harness begins a line, so that its index is known without reading the rest."""
 
-_REMEDY = "publish the samples_*.jsonl that lm_eval --log_samples wrote, as it is"
+LINES = JsonLines(
+    remedy="publish the samples_*.jsonl that lm_eval --log_samples wrote, as it is",
+    max_file=8 << 30,  # few-shot prompts are logged once per answer choice, so that honest logs are large
+    max_line=64 << 20,
+    max_lines=2_000_000,
+)
+wrong = LINES.wrong
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,15 +61,6 @@ class Line:
     hashes: str
 
 
-def wrong(path: Path, number: int, expected: str, found: str) -> DocumentError:
-    """Make the one error that a bad line gives: file, line, expected and found."""
-    return DocumentError(
-        f"{path.name} line {number}: expected {expected}, found {found}",
-        pointer=f"/{number - 1}",
-        remedy=_REMEDY,
-    )
-
-
 def read(path: Path, digest: "hashlib._Hash") -> Iterator[Line]:
     """Read a log, line by line.
 
@@ -79,7 +72,7 @@ def read(path: Path, digest: "hashlib._Hash") -> Iterator[Line]:
         UsageError: it cannot be read.
         DocumentError: it is too large, or a line is not such an object; the pointer is the line's index.
     """
-    for number, start, data in _raw(path):
+    for number, start, data in LINES.rows(path):
         digest.update(data)
         if data.strip():
             yield _line(path, number, start, data)
@@ -92,7 +85,7 @@ def first(path: Path) -> Line | None:
         UsageError, DocumentError: see ``read``.
     """
     best: tuple[int, int, int, bytes] | None = None
-    for number, start, data in _raw(path):
+    for number, start, data in LINES.rows(path):
         if not data.strip():
             continue
         starts = _STARTS.match(data)
@@ -112,55 +105,8 @@ def again(path: Path, places: Iterable[tuple[int, int]]) -> Iterator[Line]:
     Raises:
         UsageError, DocumentError: see ``read``.
     """
-    try:
-        with path.open("rb") as stream:
-            for number, start in places:
-                stream.seek(start)
-                yield _line(path, number, start, stream.readline(MAX_LINE + 1))
-    except OSError as error:
-        raise UsageError(f"samples {path}: expected a readable file, found: {error.strerror}") from error
-
-
-def _raw(path: Path) -> Iterator[tuple[int, int, bytes]]:
-    """Number, start and bytes of each line; only one is held."""
-    try:
-        with path.open("rb") as stream:
-            if (size := path.stat().st_size) > MAX_FILE:
-                raise DocumentError(f"{path.name}: expected at most {MAX_FILE} bytes, found {size}")
-            number = start = 0
-            while data := stream.readline(MAX_LINE + 1):
-                number += 1
-                if len(data) > MAX_LINE:
-                    raise wrong(path, number, f"at most {MAX_LINE} bytes", "more")
-                if number > MAX_LINES:
-                    raise wrong(path, number, f"at most {MAX_LINES} lines", "more")
-                yield number, start, data
-                start += len(data)
-    except OSError as error:
-        raise UsageError(f"samples {path}: expected a readable file, found: {error.strerror}") from error
-
-
-def load_object(path: Path, number: int, data: bytes) -> dict[str, Any]:
-    """One line as a JSON object.
-
-    Raises:
-        DocumentError: it is none, or holds what no harness could have written.
-    """
-    try:
-        record = json.loads(data.decode("utf-8"))
-        if b"\\ud" in data or b"\\uD" in data:
-            json.dumps(record, ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        raise wrong(path, number, "valid text", "half of a surrogate pair") from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise wrong(path, number, "a JSON object in UTF-8", str(error)) from error
-    except (RecursionError, ValueError) as error:
-        raise wrong(
-            path, number, "a JSON object of moderate depth and numbers", type(error).__name__
-        ) from error
-    if not isinstance(record, dict):
-        raise wrong(path, number, "a JSON object", type(record).__name__)
-    return record
+    for number, start, data in LINES.again(path, places):
+        yield _line(path, number, start, data)
 
 
 _FIELDS: tuple[tuple[str, type, str], ...] = (
@@ -178,7 +124,7 @@ _FIELDS: tuple[tuple[str, type, str], ...] = (
 
 
 def _line(path: Path, number: int, start: int, data: bytes) -> Line:
-    record = load_object(path, number, data)
+    record = LINES.load(path, number, data)
     if "task_id" in record and "doc_id" not in record:
         raise wrong(path, number, "a line of an lm-eval log (doc_id, doc, resps, …)", "one of another format")
     for name, kind, word in _FIELDS:

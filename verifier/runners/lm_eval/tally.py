@@ -22,7 +22,7 @@ _SEEN = struct.Struct("<I32s32s")
 _ANSWER = struct.Struct("<32sI?")
 _PACKED = struct.Struct("<I32s32sI????")
 _KINDS = 256
-_ID_BITS, _PLACE_BITS = log.MAX_DOC_ID.bit_length(), log.MAX_LINES.bit_length()
+_ID_BITS, _PLACE_BITS = log.MAX_DOC_ID.bit_length(), log.LINES.max_lines.bit_length()
 
 
 class Problem(NamedTuple):

@@ -27,7 +27,7 @@ def load(path: Path) -> list[dict[str, Any]]:
     """
     found: dict[int, dict[str, Any]] = {}
     for number, data in _lines(path):
-        record = log.load_object(path, number, data)
+        record = log.LINES.load(path, number, data)
         doc_id, doc = record.get("doc_id"), record.get("doc")
         wrapped = isinstance(doc, dict)
         key = doc_id if wrapped and isinstance(doc_id, int) else len(found)

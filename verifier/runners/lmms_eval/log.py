@@ -8,18 +8,15 @@ filter; else it is the list of answers.
 """
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from verifier.errors import DocumentError, EvidenceMissingError, UsageError
+from verifier.errors import EvidenceMissingError
+from verifier.runners.json_lines import JsonLines
 from verifier.verdicts import JSON
 
-MAX_FILE = 8 << 30
-MAX_LINE = 64 << 20
-MAX_LINES = 2_000_000
 MAX_DOC_ID = 10_000_000
 MAX_ANSWER = 1 << 20
 """Characters of an answer; edit distances of longer ones would take for ever."""
@@ -27,7 +24,13 @@ MAX_ANSWER = 1 << 20
 NO_DOC_HASH = hashlib.sha256(b"null").hexdigest()
 """What the harness logs as ``doc_hash``: its requests never hold their problem."""
 
-_REMEDY = "publish the <time>_samples_<task>.jsonl that lmms-eval --log_samples wrote, as it is"
+LINES = JsonLines(
+    remedy="publish the <time>_samples_<task>.jsonl that lmms-eval --log_samples wrote, as it is",
+    max_file=8 << 30,
+    max_line=64 << 20,
+    max_lines=2_000_000,
+)
+wrong = LINES.wrong
 _FIELDS = ("doc_id", "target", "resps", "filtered_resps", "token_counts", "doc_hash", "input", "input_media")
 
 
@@ -59,15 +62,6 @@ class Line:
     counted: bool
 
 
-def wrong(path: Path, number: int, expected: str, found: str) -> DocumentError:
-    """Make the one error that a bad line gives: file, line, expected and found."""
-    return DocumentError(
-        f"{path.name} line {number}: expected {expected}, found {found}",
-        pointer=f"/{number - 1}",
-        remedy=_REMEDY,
-    )
-
-
 def read(path: Path, digest: "hashlib._Hash") -> Iterator[Line]:
     """Read a log, line by line.
 
@@ -80,54 +74,10 @@ def read(path: Path, digest: "hashlib._Hash") -> Iterator[Line]:
         DocumentError: it is too large, or a line is not such an object; the pointer is the line's index.
         EvidenceMissingError: it holds several answers to each problem.
     """
-    for number, data in raw_lines(path):
+    for number, _, data in LINES.rows(path):
         digest.update(data)
         if data.strip():
-            yield _line(path, number, load_object(path, number, data))
-
-
-def raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines of a file of bounded size.
-
-    Raises:
-        UsageError: it cannot be read.
-        DocumentError: it is too large.
-    """
-    try:
-        with path.open("rb") as stream:
-            if (size := path.stat().st_size) > MAX_FILE:
-                raise DocumentError(f"{path.name}: expected at most {MAX_FILE} bytes, found {size}")
-            number = 0
-            while data := stream.readline(MAX_LINE + 1):
-                number += 1
-                if len(data) > MAX_LINE or number > MAX_LINES:
-                    raise wrong(path, number, f"at most {MAX_LINES} lines of {MAX_LINE} bytes", "more")
-                yield number, data
-    except OSError as error:
-        raise UsageError(f"samples {path}: expected a readable file, found: {error.strerror}") from error
-
-
-def load_object(path: Path, number: int, data: bytes) -> dict[str, Any]:
-    """One line as a JSON object.
-
-    Raises:
-        DocumentError: it is none, or holds what no harness could have written.
-    """
-    try:
-        record = json.loads(data.decode("utf-8"))
-        if b"\\ud" in data or b"\\uD" in data:
-            json.dumps(record, ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        raise wrong(path, number, "valid text", "half of a surrogate pair") from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise wrong(path, number, "a JSON object in UTF-8", str(error)[:200]) from error
-    except (RecursionError, ValueError) as error:
-        raise wrong(
-            path, number, "a JSON object of moderate depth and numbers", type(error).__name__
-        ) from error
-    if not isinstance(record, dict):
-        raise wrong(path, number, "a JSON object", type(record).__name__)
-    return record
+            yield _line(path, number, LINES.load(path, number, data))
 
 
 def _line(path: Path, number: int, record: dict[str, Any]) -> Line:

@@ -175,7 +175,7 @@ LOGGED = {"doc_id": 0, "target": "x", "filtered_resps": "y", "wer": {"gt": "x", 
         (json.dumps(LOGGED | {"filtered_resps": [["y"]]}).encode(), "filtered_resps"),
         (json.dumps(LOGGED | {"wer": 0.5}).encode(), "an object under 'wer'"),
         ((json.dumps(GOOD) + "\n" + json.dumps(LOGGED)).encode(), "one format (plain)"),
-        (b" " * (log.MAX_LINE + 1), "at most"),
+        (b" " * (log.LINES.max_line + 1), "at most"),
     ],
 )
 def test_malformed_lines(tmp_path: Path, bad: bytes, message: str) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -109,11 +110,12 @@ def test_bombs_end_at_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert len(bomb) < 1 << 14
     with pytest.raises(DocumentError, match="more than 1048576 bytes when unpacked"):
         dataset.load(one(tmp_path, private_test_cases=bomb)).tests("2727")
-    monkeypatch.setattr(dataset, "MAX_LINE", 1000)
+    lines = dataset.LINES
+    monkeypatch.setattr(dataset, "LINES", replace(lines, max_line=1000))
     with pytest.raises(DocumentError, match="line 1: expected at most"):
         dataset.load(one(tmp_path, question_content="x" * 1000))
     monkeypatch.setattr(dataset, "MAX_TESTS", 1)
-    monkeypatch.setattr(dataset, "MAX_LINE", 1 << 20)
+    monkeypatch.setattr(dataset, "LINES", lines)
     with pytest.raises(DocumentError, match="more than 1 tests"):
         dataset.load(one(tmp_path)).tests("2727")
 
@@ -145,7 +147,7 @@ def test_malformed_private_tests_are_one_error(tmp_path: Path, text: str) -> Non
     [
         (b"{", "a JSON object in UTF-8"),
         (b"\xff", "a JSON object in UTF-8"),
-        (b"[" * 200_000, "a JSON object in UTF-8"),
+        (b"[" * 200_000, "a JSON object of moderate depth"),
         (b"[]", "a JSON object, found list"),
         (b'{"question_id": "1"}', "the text 'question_title', found none"),
         (json.dumps({**contest.SHIFT, "question_id": 7}).encode(), "the text 'question_id', found int"),
