@@ -1,13 +1,9 @@
 """What identifies a judge: everything that can change a status."""
 
 import functools
-import hashlib
-import importlib.metadata
-import importlib.util
 import platform
-from pathlib import Path
 
-from verifier.runners import judges, policy
+from verifier.runners import installed, judges, policy
 from verifier.sandbox import jail
 from verifier.sandbox.launch import Plan, machine
 from verifier.verdicts import JSON
@@ -19,27 +15,15 @@ VERSION = "0.3.1"
 @functools.cache
 def package_digest() -> str:
     """sha256 over the sources of evalplus's checking code, found without importing it."""
-    spec = importlib.util.find_spec(PACKAGE)
-    assert spec is not None
-    assert spec.submodule_search_locations
-    folder = Path(spec.submodule_search_locations[0])
-    digest = hashlib.sha256()
-    for path in (*sorted((folder / "eval").glob("*.py")), folder / "config.py"):
-        digest.update(f"{path.relative_to(folder).as_posix()}\n".encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+    root = installed.folder(PACKAGE)
+    files = (*sorted((root / "eval").glob("*.py")), root / "config.py")
+    return installed.sources_digest(installed.named(root, files))
 
 
 def missing() -> str | None:
     """What this installation lacks for judging; None if nothing."""
-    extra = "pip install 'alloy-verifier[scores]'"
-    for name in (PACKAGE, "numpy", "psutil"):
-        if importlib.util.find_spec(name) is None:
-            return f"needs the package {name}: {extra}"
-    found = importlib.metadata.version(PACKAGE)
-    if found != VERSION:
-        return f"needs {PACKAGE} {VERSION}, found {found}: {extra}"
-    return None
+    wanted = {PACKAGE: VERSION, "numpy": None, "psutil": None}
+    return installed.missing(wanted, "pip install 'alloy-verifier[scores]'")
 
 
 def environment() -> dict[str, JSON]:
@@ -47,7 +31,7 @@ def environment() -> dict[str, JSON]:
     return {
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
-        "numpy": importlib.metadata.version("numpy"),
+        **installed.versions(["numpy"]),
         "machine": machine(),
         "revision": judges.REVISION,
     }
@@ -62,7 +46,7 @@ def judge(dataset_sha256: str, plan: Plan) -> dict[str, JSON]:
     """
     return {
         "package": PACKAGE,
-        "version": importlib.metadata.version(PACKAGE),
+        "version": installed.version(PACKAGE),
         "sources": package_digest(),
         "dataset": dataset_sha256,
         **environment(),

@@ -2,8 +2,6 @@
 
 import functools
 import hashlib
-import importlib.metadata
-import importlib.util
 import platform
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from verifier.errors import DocumentError, EvidenceMissingError
+from verifier.runners import installed
 from verifier.runners.agents import archive, swe_layout
 from verifier.runners.agents.swe_grade import MAX_LOG
 from verifier.runners.agents.swe_layout import Run
@@ -75,14 +74,7 @@ class SweBenchRunner:
 
     def unavailable(self) -> str | None:
         """Why logs cannot be graded here; None if they can."""
-        for name in (PACKAGE, *NEEDED):
-            try:
-                found = importlib.metadata.version(name)
-            except importlib.metadata.PackageNotFoundError:
-                return f"needs the package {name}: {INSTALL}"
-            if name == PACKAGE and found != VERSION:
-                return f"needs {PACKAGE} {VERSION}, found {found}: {INSTALL}"
-        return None
+        return installed.missing({PACKAGE: VERSION, **dict.fromkeys(NEEDED)}, INSTALL)
 
     def score(
         self,
@@ -288,16 +280,10 @@ def _repository(name: str) -> str:
 @functools.cache
 def _sources_digest() -> str:
     """sha256 over the harness's grading code, found without importing it."""
-    spec = importlib.util.find_spec(PACKAGE)
-    assert spec is not None
-    assert spec.submodule_search_locations
-    root = Path(spec.submodule_search_locations[0])
-    digest = hashlib.sha256()
-    for part in _SOURCES:
-        for file in sorted((root / part).glob("*.py")) if (root / part).is_dir() else [root / part]:
-            digest.update(f"{file.relative_to(root).as_posix()}\n".encode())
-            digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()
+    root = installed.folder(PACKAGE)
+    parts = [root / part for part in _SOURCES]
+    files = (file for part in parts for file in (sorted(part.glob("*.py")) if part.is_dir() else [part]))
+    return installed.sources_digest(installed.named(root, files))
 
 
 def _judge(known: list[str] | None) -> dict[str, JSON]:
@@ -305,7 +291,7 @@ def _judge(known: list[str] | None) -> dict[str, JSON]:
     return {
         "name": PACKAGE,
         "package": PACKAGE,
-        "version": importlib.metadata.version(PACKAGE),
+        "version": installed.version(PACKAGE),
         "sources": _sources_digest(),
         "python": platform.python_version(),
         "dataset": hashlib.sha256(names.encode()).hexdigest() if known else "",

@@ -1,12 +1,10 @@
 """What identifies lmms-eval's audio tasks as a judge, found without importing them."""
 
 import functools
-import hashlib
-import importlib.metadata
-import importlib.util
 import platform
 from pathlib import Path
 
+from verifier.runners import installed
 from verifier.verdicts import JSON
 
 PACKAGE = "lmms-eval"
@@ -22,28 +20,15 @@ _SOURCES = {
 
 def missing() -> str | None:
     """What this installation lacks for judging; None if nothing."""
-    for name in (PACKAGE, *NEEDED):
-        try:
-            found = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            return f"needs the package {name}: {INSTALL}"
-        if name == PACKAGE and found != VERSION:
-            return f"needs {PACKAGE} {VERSION}, found {found}: {INSTALL}"
-    return None
+    return installed.missing({PACKAGE: VERSION, **dict.fromkeys(NEEDED)}, INSTALL)
 
 
 @functools.cache
 def sources_digest(family: str) -> str:
     """sha256 over the harness's files that score a family of tasks."""
-    spec = importlib.util.find_spec("lmms_eval")
-    assert spec is not None
-    assert spec.submodule_search_locations
-    root = Path(spec.submodule_search_locations[0])
-    digest = hashlib.sha256()
-    for file in sorted(file for part in _SOURCES[family] for file in _files(root / part)):
-        digest.update(f"{file.relative_to(root).as_posix()}\n".encode())
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()
+    root = installed.folder("lmms_eval")
+    files = sorted(file for part in _SOURCES[family] for file in _files(root / part))
+    return installed.sources_digest(installed.named(root, files))
 
 
 def _files(path: Path) -> list[Path]:
@@ -57,8 +42,8 @@ def judge(family: str) -> dict[str, JSON]:
     return {
         "name": PACKAGE,
         "package": PACKAGE,
-        "version": importlib.metadata.version(PACKAGE),
+        "version": installed.version(PACKAGE),
         "sources": sources_digest(family),
-        "packages": {name: importlib.metadata.version(name) for name in NEEDED},
+        "packages": installed.versions(NEEDED),
         "python": platform.python_version(),
     }

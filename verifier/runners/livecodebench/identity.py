@@ -1,13 +1,9 @@
 """What identifies the judge: everything that can change a status, found without importing the harness."""
 
 import functools
-import hashlib
-import importlib.metadata
-import importlib.util
-from pathlib import Path
 
 from verifier.runners import identity as shared
-from verifier.runners import policy
+from verifier.runners import installed, policy
 from verifier.runners.judges import GENEROSITY
 from verifier.runners.livecodebench import judges
 from verifier.sandbox import jail
@@ -22,28 +18,14 @@ INSTALL = f"pip install 'alloy-verifier[livecodebench]' && pip install --no-deps
 
 def missing() -> str | None:
     """What this installation lacks for judging; None if nothing."""
-    for name in (PACKAGE, "numpy", "tqdm"):
-        try:
-            found = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            return f"needs the package {name}: {INSTALL}"
-        if name == PACKAGE and found != VERSION:
-            return f"needs {PACKAGE} {VERSION}, found {found}: {INSTALL}"
-    return None
+    return installed.missing({PACKAGE: VERSION, "numpy": None, "tqdm": None}, INSTALL)
 
 
 @functools.cache
 def sources_digest() -> str:
     """sha256 over the sources of the harness's checking and counting code."""
-    spec = importlib.util.find_spec("livecodebench")
-    assert spec is not None
-    assert spec.submodule_search_locations
-    folder = Path(spec.submodule_search_locations[0])
-    digest = hashlib.sha256()
-    for file in sorted((folder / "evaluation").glob("*.py")):
-        digest.update(f"{file.relative_to(folder).as_posix()}\n".encode())
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()
+    root = installed.folder("livecodebench")
+    return installed.sources_digest(installed.named(root, sorted((root / "evaluation").glob("*.py"))))
 
 
 def judge(dataset_sha256: str, plan: Plan) -> dict[str, JSON]:
@@ -56,7 +38,7 @@ def judge(dataset_sha256: str, plan: Plan) -> dict[str, JSON]:
     return {
         "name": PACKAGE,
         "package": PACKAGE,
-        "version": importlib.metadata.version(PACKAGE),
+        "version": installed.version(PACKAGE),
         "sources": sources_digest(),
         "dataset": dataset_sha256,
         **shared.environment(),

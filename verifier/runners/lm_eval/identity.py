@@ -1,13 +1,11 @@
 """What identifies the harness as a judge, found without importing it."""
 
 import functools
-import hashlib
-import importlib.metadata
-import importlib.util
 import platform
 from collections.abc import Iterable
 from pathlib import Path
 
+from verifier.runners import installed
 from verifier.verdicts import JSON
 
 PACKAGE = "lm-eval"
@@ -22,23 +20,12 @@ def missing(packages: Iterable[str]) -> str | None:
     Args:
         packages: distributions that the benchmark needs besides the harness.
     """
-    for name in (PACKAGE, *packages):
-        try:
-            found = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            return f"needs the package {name}: {INSTALL}"
-        if name == PACKAGE and found != VERSION:
-            return f"needs {PACKAGE} {VERSION}, found {found}: {INSTALL}"
-    return None
+    return installed.missing({PACKAGE: VERSION, **dict.fromkeys(packages)}, INSTALL)
 
 
-@functools.cache
 def root() -> Path:
     """The installed harness's folder."""
-    spec = importlib.util.find_spec("lm_eval")
-    assert spec is not None
-    assert spec.submodule_search_locations
-    return Path(spec.submodule_search_locations[0])
+    return installed.folder("lm_eval")
 
 
 def task_file(definition: str) -> Path:
@@ -58,11 +45,7 @@ def sources_digest(definitions: tuple[str, ...]) -> str:
     # The leaderboard's ifeval takes its instructions from the other task of that name.
     folders |= {task_file("ifeval")} if any("ifeval" in folder.name for folder in folders) else set()
     files = {file for part in (*(root() / part for part in _SHARED), *folders) for file in _files(part)}
-    digest = hashlib.sha256()
-    for name, file in sorted((_name(file), file) for file in files):
-        digest.update(f"{name}\n".encode())
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()
+    return installed.sources_digest(sorted((_name(file), file) for file in files))
 
 
 def _name(file: Path) -> str:
@@ -81,8 +64,8 @@ def judge(packages: Iterable[str], definitions: tuple[str, ...]) -> dict[str, JS
     return {
         "name": PACKAGE,
         "package": PACKAGE,
-        "version": importlib.metadata.version(PACKAGE),
+        "version": installed.version(PACKAGE),
         "sources": sources_digest(definitions),
-        "packages": {name: importlib.metadata.version(name) for name in packages},
+        "packages": installed.versions(packages),
         "python": platform.python_version(),
     }

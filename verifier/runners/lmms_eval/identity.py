@@ -1,12 +1,10 @@
 """What identifies lmms-eval as a judge, found without importing it."""
 
 import functools
-import hashlib
-import importlib.metadata
-import importlib.util
 import platform
 from pathlib import Path
 
+from verifier.runners import installed
 from verifier.verdicts import JSON
 
 PACKAGE = "lmms-eval"
@@ -27,23 +25,12 @@ OWN = Path(__file__).with_name("tasks")
 
 def missing() -> str | None:
     """What this installation lacks for judging; None if nothing."""
-    for name in (PACKAGE, *NEEDED):
-        try:
-            found = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            return f"needs the package {name}: {INSTALL}"
-        if name == PACKAGE and found != VERSION:
-            return f"needs {PACKAGE} {VERSION}, found {found}: {INSTALL}"
-    return None
+    return installed.missing({PACKAGE: VERSION, **dict.fromkeys(NEEDED)}, INSTALL)
 
 
-@functools.cache
 def root() -> Path:
     """The installed harness's folder."""
-    spec = importlib.util.find_spec("lmms_eval")
-    assert spec is not None
-    assert spec.submodule_search_locations
-    return Path(spec.submodule_search_locations[0])
+    return installed.folder("lmms_eval")
 
 
 def task_file(relative: str, *, own: bool) -> Path:
@@ -54,12 +41,9 @@ def task_file(relative: str, *, own: bool) -> Path:
 @functools.cache
 def sources_digest(folders: tuple[str, ...]) -> str:
     """sha256 over the harness's scoring code and the folders of tasks, named from ``lmms_eval/tasks``."""
-    digest = hashlib.sha256()
     parts = (*(root() / part for part in _SHARED), *(root() / "tasks" / folder for folder in folders))
-    for file in sorted({file for part in parts for file in _files(part)}):
-        digest.update(f"{file.relative_to(root()).as_posix()}\n".encode())
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()
+    files = sorted({file for part in parts for file in _files(part)})
+    return installed.sources_digest(installed.named(root(), files))
 
 
 def _files(path: Path) -> list[Path]:
@@ -73,8 +57,8 @@ def judge(folders: tuple[str, ...]) -> dict[str, JSON]:
     return {
         "name": PACKAGE,
         "package": PACKAGE,
-        "version": importlib.metadata.version(PACKAGE),
+        "version": installed.version(PACKAGE),
         "sources": sources_digest(folders),
-        "packages": {"numpy": importlib.metadata.version("numpy")},
+        "packages": installed.versions(["numpy"]),
         "python": platform.python_version(),
     }
