@@ -53,7 +53,7 @@ COMMANDS = (
         "verify", "verifier.cli_verify", "verify artifacts: catalog names, folders, alloy files, Hub ids"
     ),
     Command("explain", "verifier.cli_explain", "tell what one claim says, what decides it, what was found"),
-    Command("score", "verifier.cli_score", "score a samples file with both judges, sandboxed"),
+    Command("score", "verifier.cli_score", "score published samples again, offline"),
     Command("evaluate", "forge.cli_evaluate", "run a model on a benchmark, and score its answers"),
     Command("calibrate", "verifier.cli_calibrate", "hold a card's base model against its published score"),
     Command("hash", "verifier.cli_evidence", "hash the weights of a folder or a Hub repository"),
