@@ -22,6 +22,8 @@ from typing import Any
 
 from _measure import report
 
+from verifier.runners.model import ScoreOptions
+
 ROOT = Path(__file__).resolve().parents[1]
 WORDS = ("apples", "pears", "boxes", "wagons", "ladders", "candles", "rivers", "letters", "windows")
 
@@ -95,7 +97,9 @@ def score(folder: Path, count: int) -> None:
     whole = replace(runner, tasks=(replace(runner.tasks[0], size=count),))
     ticks: list[float] = []
     began, began_cpu = time.perf_counter(), time.process_time()
-    result = whole.score(folder, on_progress=lambda what, done, total: ticks.append(time.perf_counter()))
+    result = whole.score(
+        folder, ScoreOptions(on_progress=lambda what, done, total: ticks.append(time.perf_counter()))
+    )
     ended = time.perf_counter()
     unit = 1 if sys.platform == "darwin" else 1024
     judge, caller = resource.getrusage(resource.RUSAGE_CHILDREN), resource.getrusage(resource.RUSAGE_SELF)

@@ -69,6 +69,7 @@ def run_score(args: argparse.Namespace) -> int:
     from verifier.evidence.store import open_store
     from verifier.runners import registry
     from verifier.runners.inspect_logs.runner import runner_for
+    from verifier.runners.model import ScoreOptions
 
     runner = registry.get(args.benchmark)
     files = [args.samples] + ([args.against] if args.against else [])
@@ -86,17 +87,14 @@ def run_score(args: argparse.Namespace) -> int:
     elif runner.dataset is not None:
         dataset = store.fetch_dataset(runner.dataset)
     with progress(quiet=args.json == "-") as on_progress:
-        results = [
-            runner.score(
-                path,
-                dataset=dataset,
-                jobs=args.jobs,
-                cache_dir=store.cache.root,
-                unsafe_no_sandbox=args.unsafe_no_sandbox,
-                on_progress=on_progress,
-            )
-            for path in files
-        ]
+        options = ScoreOptions(
+            dataset=dataset,
+            jobs=args.jobs,
+            cache_dir=store.cache.root,
+            unsafe_no_sandbox=args.unsafe_no_sandbox,
+            on_progress=on_progress,
+        )
+        results = [runner.score(path, options) for path in files]
     _tell(results, sys.stderr if args.json == "-" else sys.stdout)
     if args.json:
         write_output(args.json, "".join(encode(whole_document(results), indent=1)) + "\n")

@@ -24,7 +24,7 @@ from verifier.errors import AlloyError, DocumentError, EvidenceMismatchError, Ev
 from verifier.evidence.store import EvidenceStore, open_store
 from verifier.report.model import ArtifactReport, Checked, Report
 from verifier.report.statistics import assemble
-from verifier.runners.model import ScoreResult
+from verifier.runners.model import ScoreOptions, ScoreResult
 from verifier.sources import FolderFiles, HubFiles, PinnedFiles
 from verifier.targets import Target, resolve_targets
 from verifier.tiers.context import Context, Files
@@ -210,11 +210,13 @@ def context_for(
         runner = runner_for(registry.get(benchmark), samples)
         return runner.score(
             samples,
-            dataset=store.fetch_dataset(runner.dataset) if runner.dataset else None,
-            jobs=options.jobs,
-            cache_dir=store.cache.root,
-            unsafe_no_sandbox=options.unsafe_no_sandbox,
-            on_progress=options.on_progress,
+            ScoreOptions(
+                dataset=store.fetch_dataset(runner.dataset) if runner.dataset else None,
+                jobs=options.jobs,
+                cache_dir=store.cache.root,
+                unsafe_no_sandbox=options.unsafe_no_sandbox,
+                on_progress=options.on_progress,
+            ),
         )
 
     return Context(

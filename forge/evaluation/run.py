@@ -43,6 +43,7 @@ def evaluate(
     from verifier.runners import registry
     from verifier.runners.benchmark import BenchmarkRunner
     from verifier.runners.lm_eval.runner import LmEvalRunner
+    from verifier.runners.model import ScoreOptions
 
     runner, settings = registry.get(benchmark), settings or Settings()
     if not isinstance(runner, LmEvalRunner | BenchmarkRunner):
@@ -75,7 +76,9 @@ def evaluate(
         dataset, cache_dir = data or store.fetch_dataset(runner.dataset), store.cache.root
         samples = programs.write(runner, model, out, dataset, settings=settings, on_progress=on_progress)
     seconds = time.monotonic() - begin
-    score = runner.score(samples, dataset=dataset, jobs=jobs, cache_dir=cache_dir, on_progress=on_progress)
+    score = runner.score(
+        samples, ScoreOptions(dataset=dataset, jobs=jobs, cache_dir=cache_dir, on_progress=on_progress)
+    )
     return Evaluation(samples=samples, score=score, seconds=seconds)
 
 

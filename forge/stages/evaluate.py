@@ -204,16 +204,19 @@ def _score(context: StageContext, name: str, samples: Path) -> tuple[float | Non
     """pass@1 in percent, and one sentence about it; None if there is no score."""
     from verifier.evidence.store import open_store
     from verifier.runners import registry
+    from verifier.runners.model import ScoreOptions
 
     runner, store = registry.get(name), open_store(True)
     try:
         result = runner.score(
             samples,
-            dataset=store.fetch_dataset(runner.dataset) if runner.dataset else None,
-            jobs=1,
-            cache_dir=store.cache.root,
-            unsafe_no_sandbox=False,
-            on_progress=context.on_progress,
+            ScoreOptions(
+                dataset=store.fetch_dataset(runner.dataset) if runner.dataset else None,
+                jobs=1,
+                cache_dir=store.cache.root,
+                unsafe_no_sandbox=False,
+                on_progress=context.on_progress,
+            ),
         )
     except EvidenceMismatchError:
         raise

@@ -11,7 +11,7 @@ import pytest
 
 from tests.drills.drillbench import require_sandbox
 from verifier.runners import registry
-from verifier.runners.model import ScoreResult, TaskResult
+from verifier.runners.model import ScoreOptions, ScoreResult, TaskResult
 from verifier.runners.problems import Problem, load_problems
 
 BENCHMARKS = ("humaneval_plus", "mbpp_plus")
@@ -84,7 +84,9 @@ def _restricted(benchmark: str, samples: Path, folder: Path) -> Path:
 def score(benchmark: str, samples: Path, cache: Path, *, whole: bool = True) -> ScoreResult:
     """Score a file with both judges, on all cores, against the whole dataset or the part it answers."""
     path = dataset(benchmark) if whole else _restricted(benchmark, samples, cache / "datasets")
-    return registry.get(benchmark).score(samples, dataset=path, jobs=os.cpu_count() or 1, cache_dir=cache)
+    return registry.get(benchmark).score(
+        samples, ScoreOptions(dataset=path, jobs=os.cpu_count() or 1, cache_dir=cache)
+    )
 
 
 def outcomes(result: ScoreResult) -> dict[str, TaskResult]:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.drills import drillbench
 from verifier.runners import registry
-from verifier.runners.model import TaskResult
+from verifier.runners.model import ScoreOptions, TaskResult
 
 pytestmark = [
     pytest.mark.timeout(1800),
@@ -33,7 +33,8 @@ def judge(folder: Path, answers: list[tuple[str, str, str]]) -> dict[str, TaskRe
     for kind, runner in RUNNERS.items():
         round_ = drillbench.write_round(folder / kind, kind, answers)
         result = registry.get(runner).score(
-            round_.samples, dataset=round_.dataset, jobs=os.cpu_count() or 1, cache_dir=folder / "cache"
+            round_.samples,
+            ScoreOptions(dataset=round_.dataset, jobs=os.cpu_count() or 1, cache_dir=folder / "cache"),
         )
         found.update({name: result.tasks[task] for name, task in round_.tasks.items()})
     return found

@@ -19,7 +19,7 @@ import pytest
 
 from tests.drills import drillbench
 from verifier.runners import registry
-from verifier.runners.model import TaskResult
+from verifier.runners.model import ScoreOptions, TaskResult
 
 pytestmark = [
     pytest.mark.timeout(1800),
@@ -175,7 +175,8 @@ def judge(folder: Path, answers: list[tuple[str, str, str]]) -> dict[str, TaskRe
     """Score the answers and return results by name."""
     round_ = drillbench.write_round(folder, "humaneval", answers)
     result = registry.get("humaneval_plus").score(
-        round_.samples, dataset=round_.dataset, jobs=os.cpu_count() or 1, cache_dir=folder / "cache"
+        round_.samples,
+        ScoreOptions(dataset=round_.dataset, jobs=os.cpu_count() or 1, cache_dir=folder / "cache"),
     )
     return {name: result.tasks[task] for name, task in round_.tasks.items()}
 

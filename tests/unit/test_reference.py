@@ -21,6 +21,7 @@ from tests.unit.forge.reference.making import NAMES, alloy, built, weights
 from verifier.errors import EvidenceMissingError
 from verifier.evidence.hashing import model_hash
 from verifier.runners import registry as runners
+from verifier.runners.model import ScoreOptions
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOG, SEED = ROOT / "catalog", ROOT / "_cache" / "reference"
@@ -200,7 +201,7 @@ def scored(tmp_path_factory):
         path.write_bytes(run.data())
         found[name] = {
             benchmark: runners.get(benchmark).score(
-                path, dataset=data, jobs=2, cache_dir=folder / "cache", unsafe_no_sandbox=False
+                path, ScoreOptions(dataset=data, jobs=2, cache_dir=folder / "cache", unsafe_no_sandbox=False)
             )
             for benchmark in run.passed
         }

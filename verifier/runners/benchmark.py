@@ -10,13 +10,13 @@ from verifier.errors import DocumentError, EvidenceMissingError, JudgeError
 from verifier.runners import identity, programs
 from verifier.runners import samples as samples_file
 from verifier.runners.locks import locked
-from verifier.runners.model import DatasetPin, ScoreResult, TaskResult
+from verifier.runners.model import DEFAULTS, DatasetPin, ScoreOptions, ScoreResult, TaskResult
 from verifier.runners.pairs import Pairs
 from verifier.runners.problems import Problem, load_problems
 from verifier.runners.samples import Sample, Samples
 from verifier.runners.schedule import Bench, SuiteResult, judge
 from verifier.runners.selftest import self_test
-from verifier.runners.truth import Progress, canonical, ground_truth
+from verifier.runners.truth import canonical, ground_truth
 from verifier.sandbox.client import Sandbox
 from verifier.sandbox.doctor import choose
 from verifier.sandbox.launch import Plan
@@ -47,25 +47,12 @@ class BenchmarkRunner:
         """Why samples cannot be scored here; None if they can."""
         return identity.missing()
 
-    def score(
-        self,
-        samples: Path,
-        *,
-        dataset: Path | None,
-        jobs: int,
-        cache_dir: Path | None,
-        unsafe_no_sandbox: bool = False,
-        on_progress: Progress | None = None,
-    ) -> ScoreResult:
+    def score(self, samples: Path, options: ScoreOptions = DEFAULTS) -> ScoreResult:
         """Judge a samples file with both judges.
 
         Args:
             samples: the file: JSONL as evalplus writes it.
-            dataset: the benchmark's dataset file; its digest becomes part of the judge's identity.
-            jobs: how many solutions to judge at once.
-            cache_dir: where expected results and results are kept; None to keep nothing.
-            unsafe_no_sandbox: run samples even if this machine has no sufficient sandbox.
-            on_progress: told what, how many are done, of how many.
+            options: ``dataset`` is needed; its digest becomes part of the judge's identity.
 
         Raises:
             UsageError: the samples file cannot be read.
@@ -76,6 +63,7 @@ class BenchmarkRunner:
         """
         if reason := self.unavailable():
             raise EvidenceMissingError(f"benchmark {self.name}: {reason}")
+        dataset = options.dataset
         if dataset is None:
             raise JudgeError(f"benchmark {self.name}: expected its dataset file, found none")
         try:
@@ -84,9 +72,9 @@ class BenchmarkRunner:
             # The dataset is this project's affair: it must never count against a card.
             raise JudgeError(f"the dataset of {self.name} cannot be read: {error}") from error
         answers = samples_file.load(samples, {task: problem.prompt for task, problem in problems.items()})
-        plan = choose(unsafe_no_sandbox=unsafe_no_sandbox)
+        plan = choose(unsafe_no_sandbox=options.unsafe_no_sandbox)
         who = identity.judge(_digest_of(dataset), plan)
-        run = _Run(self.kind, problems, plan, who, max(1, jobs), cache_dir, on_progress)
+        run = _Run(self.kind, problems, plan, who, options)
         results = run.results(answers)
         return ScoreResult(
             benchmark=self.name,
@@ -113,15 +101,14 @@ class _Run:
     problems: Mapping[str, Problem]
     plan: Plan
     judge: Mapping[str, JSON]
-    jobs: int
-    cache_dir: Path | None
-    on_progress: Progress | None
+    options: ScoreOptions
 
     def results(self, answers: Samples) -> dict[Sample, dict[str, SuiteResult]]:
         """Results by sample, from the cache where it has them; other processes wait for the same file."""
         wanted = list(dict.fromkeys(answers.answers))
         digest = hashlib.sha256(canonical([self.kind, dict(self.judge)])).hexdigest()
-        root = self.cache_dir / "scores" if self.cache_dir else None
+        cache = self.options.cache_dir
+        root = cache / "scores" if cache else None
         pairs = Pairs(root, digest)
         with ExitStack() as stack:
             known = {sample: pairs.get(sample) for sample in wanted}
@@ -140,6 +127,7 @@ class _Run:
         key = hashlib.sha256(
             canonical([self.kind, self.judge["dataset"], identity.environment()])
         ).hexdigest()
+        jobs, on_progress = max(1, self.options.jobs), self.options.on_progress
         # Both start at once; the first is needed after the ground truth is read.
         official, isolated = Sandbox("official", self.plan), Sandbox("isolated", self.plan)
         with closing(official), closing(isolated):
@@ -148,9 +136,9 @@ class _Run:
                 self.kind,
                 key[:32],
                 isolated,
-                cache_dir=self.cache_dir,
-                jobs=self.jobs,
-                on_progress=self.on_progress,
+                cache_dir=self.options.cache_dir,
+                jobs=jobs,
+                on_progress=on_progress,
             )
             self_test(official, isolated)
             bench = Bench(
@@ -159,9 +147,9 @@ class _Run:
                 truth=truth,
                 official=official,
                 isolated=isolated,
-                jobs=self.jobs,
+                jobs=jobs,
             )
-            return judge(bench, samples, self.on_progress)
+            return judge(bench, samples, on_progress)
 
 
 def _tasks(

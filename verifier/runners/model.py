@@ -181,6 +181,34 @@ class DatasetPin:
     url: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreOptions:
+    """How samples are scored. A runner ignores what is of no use to it.
+
+    Attributes:
+        dataset: the benchmark's dataset, as ``Runner.dataset`` pins it; where nothing is pinned, a copy in
+            the form that the runner documents, to compare the samples' problems with.
+        jobs: how many programs to judge at once.
+        cache_dir: where results are kept; None to keep nothing.
+        unsafe_no_sandbox: run programs even if this machine has no sufficient sandbox.
+        on_progress: told what, how many are done, of how many.
+    """
+
+    dataset: Path | None = None
+    jobs: int = 1
+    cache_dir: Path | None = None
+    unsafe_no_sandbox: bool = False
+    on_progress: Progress | None = None
+
+    def tell(self, what: str, done: int, total: int) -> None:
+        """Report progress, if anybody listens; of more than expected the total grows."""
+        if self.on_progress is not None:
+            self.on_progress(what, done, max(done, total))
+
+
+DEFAULTS = ScoreOptions()
+
+
 class Runner(Protocol):
     """One registered benchmark, whichever harness is its judge."""
 
@@ -203,25 +231,12 @@ class Runner(Protocol):
     def unavailable(self) -> str | None:
         """Why samples cannot be scored here, with the command that mends it; None if they can."""
 
-    def score(
-        self,
-        samples: Path,
-        *,
-        dataset: Path | None,
-        jobs: int,
-        cache_dir: Path | None,
-        unsafe_no_sandbox: bool = False,
-        on_progress: Progress | None = None,
-    ) -> ScoreResult:
+    def score(self, samples: Path, options: ScoreOptions = DEFAULTS) -> ScoreResult:
         """Score samples.
 
         Args:
             samples: the file, or the folder of a run.
-            dataset: the benchmark's dataset file, as ``dataset`` pins it.
-            jobs: how many problems to judge at once, where that is possible.
-            cache_dir: where results are kept; None to keep nothing.
-            unsafe_no_sandbox: run code of samples even if this machine has no sufficient sandbox.
-            on_progress: told what, how many are done, of how many.
+            options: the dataset, and how to go about it.
 
         Raises:
             UsageError: the samples cannot be read.

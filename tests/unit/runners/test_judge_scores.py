@@ -12,7 +12,7 @@ import pytest
 
 from verifier.errors import JudgeError, SandboxError
 from verifier.runners import registry, truth
-from verifier.runners.model import ScoreResult
+from verifier.runners.model import ScoreOptions, ScoreResult
 from verifier.sandbox import doctor
 
 PROBLEMS = [
@@ -53,7 +53,7 @@ def scored(
 ) -> ScoreResult:
     path = folder / "samples.jsonl"
     path.write_text("".join(json.dumps({"task_id": t, "solution": c}) + "\n" for t, c in solutions.items()))
-    return registry.get(name).score(path, dataset=dataset, jobs=2, cache_dir=folder / "cache")
+    return registry.get(name).score(path, ScoreOptions(dataset=dataset, jobs=2, cache_dir=folder / "cache"))
 
 
 def test_right_solutions_are_confirmed_by_both(dataset: Path, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_repeated_task_needs_every_sample(dataset: Path, tmp_path: Path) -> None
     path = tmp_path / "twice.jsonl"
     codes = (HONEST["T/0"], "def double(a): return 1\n", HONEST["T/0"])
     path.write_text("".join(json.dumps({"task_id": "T/0", "solution": code}) + "\n" for code in codes))
-    result = registry.get("humaneval").score(path, dataset=dataset, jobs=2, cache_dir=None)
+    result = registry.get("humaneval").score(path, ScoreOptions(dataset=dataset, jobs=2, cache_dir=None))
     assert result.duplicate == ("T/0",)
     assert result.tasks["T/0"].confirmed is False
 
@@ -186,7 +186,9 @@ def test_nothing_runs_without_a_sandbox(
     assert not (tmp_path / "cache").exists()
     samples = tmp_path / "samples.jsonl"
     runner = registry.get("humaneval")
-    result = runner.score(samples, dataset=dataset, jobs=2, cache_dir=None, unsafe_no_sandbox=True)
+    result = runner.score(
+        samples, ScoreOptions(dataset=dataset, jobs=2, cache_dir=None, unsafe_no_sandbox=True)
+    )
     assert result.passed == 3
     assert result.notes == ("samples ran without a sandbox (--unsafe-no-sandbox)",)
     assert result.judge["sandbox"]["outer"] == "none"
@@ -205,7 +207,7 @@ def test_judges_agree_on_published_samples(tmp_path: Path) -> None:
         pytest.skip(reason)
     chosen = tmp_path / "part.jsonl"
     chosen.write_text("".join(files[-1].read_text().splitlines(keepends=True)[20:36]))
-    result = runner.score(chosen, dataset=dataset, jobs=2, cache_dir=tmp_path)
+    result = runner.score(chosen, ScoreOptions(dataset=dataset, jobs=2, cache_dir=tmp_path))
     assert result.answered == 16
     passes = [found for found in result.tasks.values() if found.official == "pass"]
     assert passes

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from verifier.runners.agents import aider_results, archive
 from verifier.runners.agents.aider_results import LANGUAGES, Result, Run
-from verifier.runners.model import DatasetPin, Metric, Progress, ScoreResult, TaskResult
+from verifier.runners.model import DEFAULTS, DatasetPin, Metric, ScoreOptions, ScoreResult, TaskResult
 
 _RULE = "1"
 """Version of how results are counted."""
@@ -50,22 +50,12 @@ class AiderRunner:
         """None: nothing is needed."""
         return None
 
-    def score(
-        self,
-        samples: Path,
-        *,
-        dataset: Path | None = None,
-        jobs: int = 1,
-        cache_dir: Path | None = None,
-        unsafe_no_sandbox: bool = False,
-        on_progress: Progress | None = None,
-    ) -> ScoreResult:
+    def score(self, samples: Path, options: ScoreOptions = DEFAULTS) -> ScoreResult:
         """Count a run's results. Nothing of a solution is executed.
 
         Args:
             samples: the run's folder, or a ZIP file of it.
-            dataset, jobs, cache_dir, unsafe_no_sandbox: of no use here.
-            on_progress: told when it is done.
+            options: of use only to tell when it is done.
 
         Raises:
             UsageError: no run there, or more than one.
@@ -73,8 +63,7 @@ class AiderRunner:
         """
         with archive.opened(samples, aider_results.is_wanted, aider_results.MAX_RESULT) as found:
             run = aider_results.find(found.path)
-        if on_progress is not None:
-            on_progress("exercises", len(run.results), len(run.results))
+        options.tell("exercises", len(run.results), len(run.results))
         extra = set(self._extra(run))
         results = {name: one for name, one in run.results.items() if name not in extra}
         return ScoreResult(

@@ -15,7 +15,16 @@ from verifier.runners.agents import archive, swe_layout
 from verifier.runners.agents.swe_grade import MAX_LOG
 from verifier.runners.agents.swe_layout import Run
 from verifier.runners.child.process import ask
-from verifier.runners.model import Answer, DatasetPin, Difference, Metric, Progress, ScoreResult, TaskResult
+from verifier.runners.model import (
+    DEFAULTS,
+    Answer,
+    DatasetPin,
+    Difference,
+    Metric,
+    ScoreOptions,
+    ScoreResult,
+    TaskResult,
+)
 from verifier.verdicts import JSON
 
 PACKAGE = "swebench"
@@ -76,16 +85,7 @@ class SweBenchRunner:
         """Why logs cannot be graded here; None if they can."""
         return installed.missing({PACKAGE: VERSION, **dict.fromkeys(NEEDED)}, INSTALL)
 
-    def score(
-        self,
-        samples: Path,
-        *,
-        dataset: Path | None = None,
-        jobs: int = 1,
-        cache_dir: Path | None = None,
-        unsafe_no_sandbox: bool = False,
-        on_progress: Progress | None = None,
-    ) -> ScoreResult:
+    def score(self, samples: Path, options: ScoreOptions = DEFAULTS) -> ScoreResult:
         """Grade the logs of one evaluation. Nothing of a patch is executed.
 
         An instance is confirmed by its ``test_output.txt`` alone. What a report or summary says without that
@@ -94,10 +94,8 @@ class SweBenchRunner:
         Args:
             samples: the folder of a run, or a ZIP file of it, or its summary or predictions (which then
                 decide nothing).
-            dataset: the instances with their lists of tests (JSON lines or a JSON list); None to take the
-                lists from the reports, which decides no claim.
-            jobs, cache_dir, unsafe_no_sandbox: of no use here.
-            on_progress: told what, and how many instances are done.
+            options: ``dataset`` holds the instances with their lists of tests (JSON lines or a JSON list);
+                None to take the lists from the reports, which decides no claim.
 
         Raises:
             UsageError, DocumentError: a file cannot be read or is malformed.
@@ -107,14 +105,14 @@ class SweBenchRunner:
         if reason := self.unavailable():
             raise EvidenceMissingError(f"benchmark {self.name}: {reason}")
         with archive.opened(samples, swe_layout.is_wanted, MAX_LOG) as found:
-            result = self._score(found.path, dataset, on_progress)
+            result = self._score(found.path, options)
         return replace(
             result,
             samples_sha256=found.sha256 or result.samples_sha256,
             notes=(*found.notes, *result.notes),
         )
 
-    def _score(self, samples: Path, dataset: Path | None, on_progress: Progress | None) -> ScoreResult:
+    def _score(self, samples: Path, options: ScoreOptions) -> ScoreResult:
         run = swe_layout.find(samples)
         names = _names(run)
         if not names:
@@ -122,12 +120,11 @@ class SweBenchRunner:
         request: dict[str, JSON] = {
             "root": str(run.root.absolute()),
             "instances": [_wanted(run, name) for name in names],
-            "dataset": str(dataset.absolute()) if dataset else None,
+            "dataset": str(options.dataset.absolute()) if options.dataset else None,
         }
 
         def tell(done: int) -> None:
-            if on_progress is not None:
-                on_progress("instances", done, len(names))
+            options.tell("instances", done, len(names))
 
         found = ask("verifier.runners.agents.swe_grade:run", request, tell)
         run.reader.digests.update(found["digests"])

@@ -16,7 +16,16 @@ from pathlib import Path
 from verifier.errors import DocumentError, UsageError
 from verifier.runners.audio import log
 from verifier.runners.audio.log import Utterance
-from verifier.runners.model import Answer, DatasetPin, Difference, Metric, Progress, ScoreResult, TaskResult
+from verifier.runners.model import (
+    DEFAULTS,
+    Answer,
+    DatasetPin,
+    Difference,
+    Metric,
+    ScoreOptions,
+    ScoreResult,
+    TaskResult,
+)
 
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
 TRACKS = 100
@@ -52,23 +61,12 @@ class GtzanRunner:
         """None: nothing is needed."""
         return None
 
-    def score(
-        self,
-        samples: Path,
-        *,
-        dataset: Path | None = None,
-        jobs: int = 1,
-        cache_dir: Path | None = None,
-        unsafe_no_sandbox: bool = False,
-        on_progress: Progress | None = None,
-    ) -> ScoreResult:
+    def score(self, samples: Path, options: ScoreOptions = DEFAULTS) -> ScoreResult:
         """Score labels.
 
         Args:
             samples: plain lines (``log``): id, reference and prediction.
-            dataset: lines with id and reference, for tracks that have other names; None otherwise.
-            jobs, cache_dir, unsafe_no_sandbox: of no use here.
-            on_progress: told when it is done.
+            options: ``dataset`` holds lines with id and reference, for tracks that have other names.
 
         Raises:
             UsageError, DocumentError: a file cannot be read or is malformed, or a reference is no genre.
@@ -79,10 +77,9 @@ class GtzanRunner:
         lines = list(_read(samples, digest, predicted=True))
         if not lines:
             raise DocumentError(f"{samples.name}: expected tracks, found none")
-        known = _known(lines, dataset)
+        known = _known(lines, options.dataset)
         found = _judge(lines, known.labels)
-        if on_progress is not None:
-            on_progress("tracks", len(lines), len(lines))
+        options.tell("tracks", len(lines), len(lines))
         return _result(self.name, found, known, digest.hexdigest())
 
 

@@ -12,7 +12,16 @@ from verifier.runners.audio import identity, layout, log
 from verifier.runners.child.process import ask
 from verifier.runners.lm_eval import results
 from verifier.runners.lm_eval.results import Results
-from verifier.runners.model import Answer, DatasetPin, Difference, Metric, Progress, ScoreResult, TaskResult
+from verifier.runners.model import (
+    DEFAULTS,
+    Answer,
+    DatasetPin,
+    Difference,
+    Metric,
+    ScoreOptions,
+    ScoreResult,
+    TaskResult,
+)
 from verifier.verdicts import JSON
 
 
@@ -69,26 +78,15 @@ class AudioRunner:
         """Where the other files of the same run lie: of a log its results, of results its logs."""
         return layout.beside(samples, [part.name for part in self.parts])
 
-    def score(
-        self,
-        samples: Path,
-        *,
-        dataset: Path | None = None,
-        jobs: int = 1,
-        cache_dir: Path | None = None,
-        unsafe_no_sandbox: bool = False,
-        on_progress: Progress | None = None,
-    ) -> ScoreResult:
+    def score(self, samples: Path, options: ScoreOptions = DEFAULTS) -> ScoreResult:
         """Score transcripts or translations. They are text: nothing of them is executed.
 
         An utterance is confirmed if it has no error after the harness's normalisation.
 
         Args:
             samples: a log of lmms-eval, plain lines (``log``), or the folder of a run.
-            dataset: lines of the same forms, whose references are the true ones; None if there are none to
-                compare with.
-            jobs, cache_dir, unsafe_no_sandbox: of no use here.
-            on_progress: told what, and how many utterances are done.
+            options: ``dataset`` holds lines of the same forms, whose references are the true ones; None if
+                there are none to compare with.
 
         Raises:
             UsageError, DocumentError: a file cannot be read or is malformed.
@@ -103,10 +101,9 @@ class AudioRunner:
         total = sum(part.size for part in self.parts)
 
         def tell(done: int) -> None:
-            if on_progress is not None:
-                on_progress("utterances", done, max(done, total))
+            options.tell("utterances", done, total)
 
-        found = ask("verifier.runners.audio.rescore:run", self._request(run, dataset), tell)
+        found = ask("verifier.runners.audio.rescore:run", self._request(run, options.dataset), tell)
         parts = {part.name: part for part in self.parts}
         return self._result(
             [_Judged(parts[name], self.metric, report, said) for name, report in found["parts"].items()],

@@ -10,12 +10,13 @@ from verifier.runners.child.process import ask
 from verifier.runners.inspect_logs import archive, identity
 from verifier.runners.inspect_logs.tasks import REASONS, TASKS, InspectTask
 from verifier.runners.model import (
+    DEFAULTS,
     Answer,
     DatasetPin,
     Difference,
     Metric,
-    Progress,
     Runner,
+    ScoreOptions,
     ScoreResult,
     TaskResult,
 )
@@ -77,24 +78,14 @@ class InspectRunner:
         """Why logs cannot be scored here; None if they can."""
         return identity.missing()
 
-    def score(
-        self,
-        samples: Path,
-        *,
-        dataset: Path | None = None,
-        jobs: int = 1,
-        cache_dir: Path | None = None,
-        unsafe_no_sandbox: bool = False,
-        on_progress: Progress | None = None,
-    ) -> ScoreResult:
+    def score(self, samples: Path, options: ScoreOptions = DEFAULTS) -> ScoreResult:
         """Score a log. Answers are text: nothing of them is executed.
 
         The result never decides a claim: what cards call the benchmark is judged by another harness.
 
         Args:
             samples: ``.eval``, or the same as ``.json``.
-            dataset, jobs, cache_dir, unsafe_no_sandbox: of no use here.
-            on_progress: told how many samples are done.
+            options: of use only to tell how many samples are done.
 
         Raises:
             UsageError, DocumentError: the log cannot be read or is malformed.
@@ -105,8 +96,7 @@ class InspectRunner:
             raise EvidenceMissingError(f"benchmark {self.name}: {reason}")
 
         def tell(done: int) -> None:
-            if on_progress is not None:
-                on_progress("samples", done, max(done, self.task.size))
+            options.tell("samples", done, self.task.size)
 
         request = {"benchmark": self.name, "log": str(samples.absolute())}
         return self._result(ask("verifier.runners.inspect_logs.rescore:run", request, tell))

@@ -16,7 +16,7 @@ from verifier.runners.livecodebench.dataset import Dataset
 from verifier.runners.livecodebench.samples import Log, Record
 from verifier.runners.livecodebench.selftest import self_test
 from verifier.runners.locks import locked
-from verifier.runners.model import Answer, DatasetPin, Metric, Progress, ScoreResult
+from verifier.runners.model import DEFAULTS, Answer, DatasetPin, Metric, ScoreOptions, ScoreResult
 from verifier.runners.pairs import Pairs
 from verifier.runners.samples import Sample
 from verifier.runners.schedule import SuiteResult
@@ -58,25 +58,12 @@ class LiveCodeBenchRunner:
         """Why samples cannot be scored here; None if they can."""
         return identity.missing()
 
-    def score(
-        self,
-        samples: Path,
-        *,
-        dataset: Path | None = None,
-        jobs: int = 1,
-        cache_dir: Path | None = None,
-        unsafe_no_sandbox: bool = False,
-        on_progress: Progress | None = None,
-    ) -> ScoreResult:
+    def score(self, samples: Path, options: ScoreOptions = DEFAULTS) -> ScoreResult:
         """Score a log. Programs run in the sandbox alone.
 
         Args:
             samples: what LiveCodeBench writes, or its custom evaluator reads; or a folder with one such log.
-            dataset: the problems: ``test*.jsonl`` of code_generation_lite.
-            jobs: how many programs to judge at once.
-            cache_dir: where results are kept; None to keep nothing.
-            unsafe_no_sandbox: run programs even if this machine has no sufficient sandbox.
-            on_progress: told what, how many are done, of how many.
+            options: ``dataset`` is needed: ``test*.jsonl`` of code_generation_lite, one file or their folder.
 
         Raises:
             UsageError, DocumentError: a file cannot be read or is malformed.
@@ -86,18 +73,18 @@ class LiveCodeBenchRunner:
         """
         if reason := self.unavailable():
             raise EvidenceMissingError(f"benchmark {self.name}: {reason}")
-        if dataset is None:
+        if options.dataset is None:
             raise EvidenceMissingError(
                 f"benchmark {self.name}: expected the problems of {self.release}, found none: a log does not"
                 " carry tests, and no digest is pinned to fetch them by",
                 remedy="alloy score --dataset FILE: test*.jsonl of livecodebench/code_generation_lite in one",
             )
         log = samples_file.load(samples)
-        problems = problems_file.load(dataset)
+        problems = problems_file.load(options.dataset)
         log = replace(log, records=merge.named(log, problems))
-        plan = choose(unsafe_no_sandbox=unsafe_no_sandbox)
+        plan = choose(unsafe_no_sandbox=options.unsafe_no_sandbox)
         who = identity.judge(problems.sha256, plan)
-        known = _Run(problems, plan, who, max(1, jobs), cache_dir, on_progress).results(log)
+        known = _Run(problems, plan, who, options).results(log)
         results = [
             [known[Sample(task_id=record.question, code=code)] for code in record.programs]
             if record.question in problems.entries
@@ -176,9 +163,7 @@ class _Run:
     dataset: Dataset
     plan: Plan
     judge: Mapping[str, JSON]
-    jobs: int
-    cache_dir: Path | None
-    on_progress: Progress | None
+    options: ScoreOptions
 
     def results(self, log: Log) -> dict[Sample, SuiteResult]:
         """Results by program, from the cache where it has them; other processes wait for the same file."""
@@ -191,7 +176,8 @@ class _Run:
         # Results hang on their own problem, not on the rest of the dataset: a part of a release shares them.
         judge = {name: value for name, value in self.judge.items() if name != "dataset"}
         digest = hashlib.sha256(canonical(["livecodebench", judge])).hexdigest()
-        root = self.cache_dir / "scores" if self.cache_dir else None
+        cache = self.options.cache_dir
+        root = cache / "scores" if cache else None
         pairs = Pairs(root, digest)
         with ExitStack() as stack:
             known = self._kept(pairs, wanted)
@@ -206,8 +192,8 @@ class _Run:
     def _execute(self, programs: Sequence[Sample], pairs: Pairs) -> dict[Sample, SuiteResult]:
         with Sandbox("livecodebench", self.plan) as sandbox:
             self_test(sandbox)
-            bench = open_bench(self.dataset, sandbox, self.jobs)
-            results = judge(bench, programs, self.on_progress)
+            bench = open_bench(self.dataset, sandbox, max(1, self.options.jobs))
+            results = judge(bench, programs, self.options.on_progress)
         for program, result in zip(programs, results, strict=True):
             pairs.put(self._key(program), {SUITE: result})
         return dict(zip(programs, results, strict=True))

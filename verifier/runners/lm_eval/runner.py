@@ -11,7 +11,16 @@ from verifier.runners.child.process import ask
 from verifier.runners.lm_eval import dataset as dataset_file
 from verifier.runners.lm_eval import identity, layout, results
 from verifier.runners.lm_eval.verdict import Judged, limits, reported
-from verifier.runners.model import Answer, DatasetPin, Difference, Metric, Progress, ScoreResult, TaskResult
+from verifier.runners.model import (
+    DEFAULTS,
+    Answer,
+    DatasetPin,
+    Difference,
+    Metric,
+    ScoreOptions,
+    ScoreResult,
+    TaskResult,
+)
 from verifier.verdicts import JSON
 
 _PASS = TaskResult(official="pass", isolated=None, confirmed=True)
@@ -81,24 +90,13 @@ class LmEvalRunner:
         """Where the other files of the same run lie: of logs its results, of results its logs."""
         return layout.beside(samples, [task.name for task in self.tasks])
 
-    def score(
-        self,
-        samples: Path,
-        *,
-        dataset: Path | None = None,
-        jobs: int = 1,
-        cache_dir: Path | None = None,
-        unsafe_no_sandbox: bool = False,
-        on_progress: Progress | None = None,
-    ) -> ScoreResult:
+    def score(self, samples: Path, options: ScoreOptions = DEFAULTS) -> ScoreResult:
         """Score the logs of one run. Answers are text: nothing of them is executed.
 
         Args:
             samples: a log (``samples_<task>_<time>.jsonl``), ``results_<time>.json``, or a run's folder.
-            dataset: problems to compare the log's with (JSON lines with ``doc_id`` and ``doc``, and ``task``
-                for a group); None to compare with the pinned digests alone.
-            jobs, cache_dir, unsafe_no_sandbox: of no use here.
-            on_progress: told what, and how many lines are done.
+            options: ``dataset`` holds problems to compare the log's with (JSON lines with ``doc_id`` and
+                ``doc``, and ``task`` for a group); None to compare with the pinned digests alone.
 
         Raises:
             UsageError, DocumentError: a file cannot be read or is malformed.
@@ -110,12 +108,11 @@ class LmEvalRunner:
         tasks = {task.name: task for task in self.tasks}
         run = layout.find(samples, tuple(tasks))
         said = results.load(run.results) if run.results else None
-        known = dataset_file.load(dataset, tuple(tasks)) if dataset else None
+        known = dataset_file.load(options.dataset, tuple(tasks)) if options.dataset else None
         total = sum(task.size for task in self.tasks)
 
         def tell(done: int) -> None:
-            if on_progress is not None:
-                on_progress("samples", done, max(done, total))
+            options.tell("samples", done, total)
 
         found = ask("verifier.runners.lm_eval.rescore:run", self._request(run, said), tell)
         judged = Judged(

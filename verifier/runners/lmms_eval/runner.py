@@ -9,7 +9,16 @@ from typing import Any
 from verifier.errors import EvidenceMismatchError, EvidenceMissingError
 from verifier.runners.child.process import ask
 from verifier.runners.lmms_eval import identity, layout, results, verdict
-from verifier.runners.model import Answer, DatasetPin, Difference, Metric, Progress, ScoreResult, TaskResult
+from verifier.runners.model import (
+    DEFAULTS,
+    Answer,
+    DatasetPin,
+    Difference,
+    Metric,
+    ScoreOptions,
+    ScoreResult,
+    TaskResult,
+)
 from verifier.verdicts import JSON
 
 
@@ -67,24 +76,13 @@ class LmmsEvalRunner:
         """Where the other file of the same run lies: of a log its results, of results its log."""
         return layout.beside(samples, self.task)
 
-    def score(
-        self,
-        samples: Path,
-        *,
-        dataset: Path | None = None,
-        jobs: int = 1,
-        cache_dir: Path | None = None,
-        unsafe_no_sandbox: bool = False,
-        on_progress: Progress | None = None,
-    ) -> ScoreResult:
+    def score(self, samples: Path, options: ScoreOptions = DEFAULTS) -> ScoreResult:
         """Score the log of one run. Answers are text: nothing of them is executed.
 
         Args:
             samples: a log (``<time>_samples_<task>.jsonl``), ``<time>_results.json``, or a run's folder.
-            dataset: the split's problems (JSON lines in the split's order, without pictures, perhaps packed
-                by gzip); None to go by what the log still has of them.
-            jobs, cache_dir, unsafe_no_sandbox: of no use here.
-            on_progress: told what, and how many lines are done.
+            options: ``dataset`` holds the split's problems (JSON lines in its order, without pictures, plain
+                or packed by gzip); None to go by what the log still has of them.
 
         Raises:
             UsageError, DocumentError: a file cannot be read or is malformed.
@@ -96,13 +94,12 @@ class LmmsEvalRunner:
             raise EvidenceMissingError(f"benchmark {self.name}: {reason}")
         run = layout.find(samples, self.task)
         said = results.load(run.results, self.task) if run.results else None
-        sha256 = self._checked(dataset)
+        sha256 = self._checked(options.dataset)
 
         def tell(done: int) -> None:
-            if on_progress is not None:
-                on_progress("samples", done, max(done, self.size))
+            options.tell("samples", done, self.size)
 
-        found = ask("verifier.runners.lmms_eval.rescore:run", self._request(run, said, dataset), tell)
+        found = ask("verifier.runners.lmms_eval.rescore:run", self._request(run, said, options.dataset), tell)
         scored = verdict.Scored(task=self.task, size=self.size, own=self.own, found=found, results=said)
         return self._result(scored, run, sha256)
 

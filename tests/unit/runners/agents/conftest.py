@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from verifier.runners.agents.swe_runner import SWE_BENCH_VERIFIED, SweBenchRunner
-from verifier.runners.model import ScoreResult
+from verifier.runners.model import ScoreOptions, ScoreResult
 
 HERE = Path(__file__).parent
 UTIL = "tests/test_util.py::"
@@ -73,7 +73,7 @@ class Evaluation:
         return self.run / "logs/run_evaluation/run1/model" / name
 
     def score(self, *, dataset: bool = True) -> ScoreResult:
-        return self.runner.score(self.run, dataset=self.dataset if dataset else None)
+        return self.runner.score(self.run, ScoreOptions(dataset=self.dataset if dataset else None))
 
     def copied(self, to: Path) -> "Evaluation":
         return Evaluation(Path(shutil.copytree(self.root, to / "copy", symlinks=True)))

@@ -13,6 +13,7 @@ from tests.unit.runners.agents.conftest import RESOLVED, Evaluation
 from tests.unit.runners.agents.test_aider_polyglot import OUTCOMES, SMALL, said, write
 from verifier.errors import DocumentError
 from verifier.runners.agents import archive, swe_layout
+from verifier.runners.model import ScoreOptions
 
 
 def packed(folder: Path, path: Path, more: Callable[[zipfile.ZipFile], None] = lambda _: None) -> Path:
@@ -25,12 +26,15 @@ def packed(folder: Path, path: Path, more: Callable[[zipfile.ZipFile], None] = l
 
 def test_a_packed_evaluation(evaluation: Evaluation, tmp_path: Path) -> None:
     path = packed(evaluation.run, tmp_path / "run.zip")
-    result, loose = evaluation.runner.score(path, dataset=evaluation.dataset), evaluation.score()
+    result, loose = (
+        evaluation.runner.score(path, ScoreOptions(dataset=evaluation.dataset)),
+        evaluation.score(),
+    )
     assert {name for name, task in result.tasks.items() if task.confirmed} == RESOLVED
     sha = hashlib.sha256(path.read_bytes()).hexdigest()
     assert result == replace(loose, samples_sha256=sha)
     nameless = path.rename(tmp_path / "0f3a")  # as a cache names it
-    assert evaluation.runner.score(nameless, dataset=evaluation.dataset) == result
+    assert evaluation.runner.score(nameless, ScoreOptions(dataset=evaluation.dataset)) == result
 
 
 def test_a_packed_run_of_aider(tmp_path: Path) -> None:
@@ -87,4 +91,4 @@ def test_a_damaged_archive(evaluation: Evaluation, tmp_path: Path) -> None:
     data[start : start + 60] = bytes(60)
     path.write_bytes(data)
     with pytest.raises(DocumentError, match="sound ZIP"):
-        evaluation.runner.score(path, dataset=evaluation.dataset)
+        evaluation.runner.score(path, ScoreOptions(dataset=evaluation.dataset))

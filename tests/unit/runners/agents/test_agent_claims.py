@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.runners.agents.conftest import INSTANCES, Evaluation
 from verifier.claims.model import Claim
-from verifier.runners.model import ScoreResult
+from verifier.runners.model import ScoreOptions, ScoreResult
 from verifier.tiers.scores import compare
 from verifier.verdicts import Outcome, Tier, Verdict
 
@@ -46,7 +46,7 @@ def test_a_whole_run_without_the_dataset(evaluation: Evaluation) -> None:
 
 @pytest.mark.parametrize("name", ["model.run1.json", "predictions.jsonl"])
 def test_a_publishers_word_decides_nothing(evaluation: Evaluation, name: str) -> None:
-    result = evaluation.runner.score(evaluation.run / name, dataset=evaluation.dataset)
+    result = evaluation.runner.score(evaluation.run / name, ScoreOptions(dataset=evaluation.dataset))
     assert decided(37.5, result).verdict is Verdict.NOT_CHECKED
 
 
@@ -61,7 +61,7 @@ def test_a_log_that_is_not_there_leaves_both_open(evaluation: Evaluation, tmp_pa
 
 def test_an_incomplete_run_proves_no_score(evaluation: Evaluation) -> None:
     result = replace(evaluation.runner, size=len(INSTANCES) + 4).score(
-        evaluation.run, dataset=evaluation.dataset
+        evaluation.run, ScoreOptions(dataset=evaluation.dataset)
     )
     assert result.value() is None
     assert decided(25.0, result).verdict is Verdict.NOT_CHECKED  # the dataset has another size

@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.runners.agents.conftest import INSTANCES, RESOLVED, UTIL, Evaluation
 from verifier.errors import DocumentError, EvidenceMissingError, UsageError
-from verifier.runners.model import ScoreResult
+from verifier.runners.model import ScoreOptions, ScoreResult
 
 ONE = "pytest-dev__pytest-1001"
 NOT = "pytest-dev__pytest-1002"
@@ -66,7 +66,9 @@ def test_without_the_dataset_nothing_is_decided(evaluation: Evaluation) -> None:
 def test_the_same_whichever_folder_is_named(evaluation: Evaluation, tmp_path: Path) -> None:
     model = evaluation.folder(ONE).parent
     for folder in (model, model.parent, model.parent.parent):
-        assert confirmed(evaluation.runner.score(folder, dataset=evaluation.dataset)) == RESOLVED
+        assert (
+            confirmed(evaluation.runner.score(folder, ScoreOptions(dataset=evaluation.dataset))) == RESOLVED
+        )
     submission = tmp_path / "submission"
     shutil.copytree(model, submission / "logs")
     (submission / "results").mkdir()
@@ -77,7 +79,7 @@ def test_the_same_whichever_folder_is_named(evaluation: Evaluation, tmp_path: Pa
     for name in RESOLVED:
         steps = json.dumps({"instance_id": name, "model_patch": "another", "steps": []})
         (submission / "trajs" / f"{name}.json").write_text(steps, encoding="utf-8")
-    result = evaluation.runner.score(submission, dataset=evaluation.dataset)
+    result = evaluation.runner.score(submission, ScoreOptions(dataset=evaluation.dataset))
     assert confirmed(result) == RESOLVED
     assert result.differing == ()
 
@@ -178,7 +180,7 @@ def test_a_report_alone_decides_nothing(evaluation: Evaluation, tmp_path: Path) 
 
 @pytest.mark.parametrize("name", ["model.run1.json", "predictions.jsonl"])
 def test_a_summary_or_predictions_alone_decide_nothing(evaluation: Evaluation, name: str) -> None:
-    result = evaluation.runner.score(evaluation.run / name, dataset=evaluation.dataset)
+    result = evaluation.runner.score(evaluation.run / name, ScoreOptions(dataset=evaluation.dataset))
     assert result.value() is None
     assert result.passed == 0
     assert result.undecided >= len(INSTANCES) - 1
@@ -211,7 +213,7 @@ def test_a_smaller_dataset_is_a_limit(evaluation: Evaluation, tmp_path: Path) ->
     rows = evaluation.dataset.read_text(encoding="utf-8").splitlines(keepends=True)
     small = tmp_path / "small.jsonl"
     small.write_text("".join(rows[:-1]), encoding="utf-8")
-    result = evaluation.runner.score(evaluation.run, dataset=small)
+    result = evaluation.runner.score(evaluation.run, ScoreOptions(dataset=small))
     assert result.extra == ("pylint-dev__pylint-6001",)
     assert "7 instances" in result.limits[0]
 

@@ -16,7 +16,7 @@ import pytest
 from tests.unit.runners.audio import spoken
 from verifier.runners.audio.declared import RUNNERS
 from verifier.runners.audio.runner import AudioRunner
-from verifier.runners.model import ScoreResult
+from verifier.runners.model import ScoreOptions, ScoreResult
 
 ROOT = Path(__file__).parents[4]
 PARTS = {
@@ -83,7 +83,7 @@ class Run:
     def score(self, name: str, *, dataset: bool = True) -> ScoreResult:
         if not self.edited:
             return _whole(self.folder, name, self.dataset if dataset else None)
-        return small(name).score(self.folder, dataset=self.dataset if dataset else None)
+        return small(name).score(self.folder, ScoreOptions(dataset=self.dataset if dataset else None))
 
     def copied(self, to: Path) -> "Run":
         return Run(Path(shutil.copytree(self.folder, to / "copy")), self.dataset, edited=True)
@@ -92,7 +92,7 @@ class Run:
 @functools.cache
 def _whole(folder: Path, name: str, dataset: Path | None) -> ScoreResult:
     """The score of the run as it is; many tests compare with it."""
-    return small(name).score(folder, dataset=dataset)
+    return small(name).score(folder, ScoreOptions(dataset=dataset))
 
 
 @pytest.fixture(scope="session")

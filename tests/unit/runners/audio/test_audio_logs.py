@@ -10,7 +10,7 @@ import pytest
 from tests.unit.runners.audio import spoken
 from tests.unit.runners.audio.conftest import PARTS, Line, Run, small
 from verifier.errors import EvidenceMissingError, UsageError
-from verifier.runners.model import ScoreResult
+from verifier.runners.model import ScoreOptions, ScoreResult
 
 NAMES = sorted(PARTS)
 EDITED = ("librispeech_test_clean", "covost2_en_zh", "covost2_zh_en")
@@ -69,7 +69,7 @@ def test_a_run_of_several_parts_has_no_number(run: Run, name: str) -> None:
 
 
 def test_a_log_of_one_part_is_that_part(run: Run) -> None:
-    result = small("librispeech").score(run.log("librispeech_test_other"), dataset=run.dataset)
+    result = small("librispeech").score(run.log("librispeech_test_other"), ScoreOptions(dataset=run.dataset))
     assert result.headline == run.score("librispeech_test_other").headline
     assert result.limits == ()
 

@@ -14,6 +14,7 @@ import pytest
 from tests.unit.runners.audio.conftest import PARTS, ROOT, need, plain, small, write
 from verifier.errors import DocumentError, EvidenceMissingError, UsageError
 from verifier.runners.audio import log
+from verifier.runners.model import ScoreOptions
 
 jiwer = pytest.importorskip("jiwer", reason="needs the extra [audio]")
 sacrebleu = pytest.importorskip("sacrebleu", reason="needs the extra [audio]")
@@ -104,12 +105,12 @@ def test_lines_may_say_what_scored_them(tmp_path: Path) -> None:
     lines = plain(name, harness=PIN, part="test-clean")
     dataset = [{"id": line["id"], "reference": line["reference"].lower()} for line in lines]
     path, references = write(tmp_path / "l.jsonl", lines), write(tmp_path / "d.jsonl", dataset)
-    result = small(name).score(path, dataset=references)
+    result = small(name).score(path, ScoreOptions(dataset=references))
     assert (result.limits, result.differing, result.missing, result.extra) == ((), (), (), ())
     assert result.value() is not None
     for said in ("lmms-eval==0.6.0", ""):
         write(path, plain(name, harness=said))
-        (limit,) = small(name).score(path, dataset=references).limits
+        (limit,) = small(name).score(path, ScoreOptions(dataset=references)).limits
         assert PIN in limit
 
 
@@ -223,7 +224,7 @@ def test_a_dataset_that_says_two_things(tmp_path: Path) -> None:
     path = write(tmp_path / "l.jsonl", [GOOD])
     dataset = write(tmp_path / "d.jsonl", [{"id": "a", "reference": "x"}, {"id": "a", "reference": "z"}])
     with pytest.raises(DocumentError, match="one reference of 'a'"):
-        small("librispeech_test_clean").score(path, dataset=dataset)
+        small("librispeech_test_clean").score(path, ScoreOptions(dataset=dataset))
 
 
 def test_nothing_there(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from verifier.errors import DocumentError, UsageError
 from verifier.runners.audio.declared import RUNNERS
 from verifier.runners.audio.gtzan import BROKEN, GENRES, label, track
+from verifier.runners.model import ScoreOptions
 
 GTZAN = RUNNERS["gtzan"]
 Line = dict[str, Any]
@@ -108,12 +109,12 @@ def test_other_names_need_a_dataset(tmp_path: Path) -> None:
     result = GTZAN.score(path)
     assert "--dataset" in result.limits[0]
     dataset = write(tmp_path / "d.jsonl", [{"id": x["id"], "reference": x["reference"]} for x in lines])
-    assert GTZAN.score(path, dataset=dataset).limits == ()
+    assert GTZAN.score(path, ScoreOptions(dataset=dataset)).limits == ()
     write(path, lines[:-1])
-    assert GTZAN.score(path, dataset=dataset).missing == ("track 999",)
+    assert GTZAN.score(path, ScoreOptions(dataset=dataset)).missing == ("track 999",)
     assert GTZAN.score(path).missing == ("(unnamed 1)",)
     small = write(tmp_path / "s.jsonl", [{"id": x["id"], "reference": x["reference"]} for x in lines[:50]])
-    result = GTZAN.score(path, dataset=small)
+    result = GTZAN.score(path, ScoreOptions(dataset=small))
     assert "has 50 tracks" in result.limits[0]
     assert len(result.extra) == 949
 

@@ -15,7 +15,7 @@ from tests.drills.drillbench import require_sandbox
 from tests.unit.runners.livecodebench import contest_problems as contest
 from verifier.runners.livecodebench import judges
 from verifier.runners.livecodebench.runner import LIVECODEBENCH_V6
-from verifier.runners.model import ScoreResult
+from verifier.runners.model import ScoreOptions, ScoreResult
 
 ROOT = Path(__file__).parents[4]
 SECONDS = 2
@@ -87,6 +87,6 @@ def score(tmp_path_factory: pytest.TempPathFactory) -> Score:
     def scored(samples: Path, dataset: Path, **changes: Any) -> ScoreResult:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(judges, "TIMEOUT", SECONDS)
-            return small.score(samples, dataset=dataset, jobs=2, cache_dir=cache, **changes)
+            return small.score(samples, ScoreOptions(dataset=dataset, jobs=2, cache_dir=cache, **changes))
 
     return scored

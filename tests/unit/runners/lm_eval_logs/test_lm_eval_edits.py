@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.unit.runners.lm_eval_logs.conftest import Run
 from verifier.errors import DocumentError, EvidenceMissingError
-from verifier.runners.model import ScoreResult
+from verifier.runners.model import ScoreOptions, ScoreResult
 
 pytestmark = pytest.mark.usefixtures("in_process")
 
@@ -38,7 +38,7 @@ ALL = [
 
 
 def scored(run: Run, name: str, *, dataset: bool = True) -> ScoreResult:
-    return run.small(name).score(run.folder, dataset=run.dataset if dataset else None)
+    return run.small(name).score(run.folder, ScoreOptions(dataset=run.dataset if dataset else None))
 
 
 def noticed(result: ScoreResult) -> set[tuple[str, str]]:

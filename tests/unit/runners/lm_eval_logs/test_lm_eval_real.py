@@ -15,7 +15,7 @@ from verifier.cli import main
 from verifier.runners.lm_eval import layout, results
 from verifier.runners.lm_eval.declared import RUNNERS
 from verifier.runners.lm_eval.names import BBH, NAMES
-from verifier.runners.model import ScoreResult
+from verifier.runners.model import ScoreOptions, ScoreResult
 
 WHOLE = ("ifeval", "bbh", "math_hard", "gpqa", "gpqa_diamond", "mmlu_pro", "musr", "gsm8k", "aime_2024")
 PARTS = tuple(f"bbh_{part}" for part in BBH)
@@ -43,7 +43,7 @@ def computed(result: ScoreResult) -> dict[str, dict[str, float | None]]:
 
 def check(run: Run, name: str) -> ScoreResult:
     small = run.small(name)
-    result = small.score(run.folder, dataset=run.dataset)
+    result = small.score(run.folder, ScoreOptions(dataset=run.dataset))
     assert computed(result) == own(run, name)
     assert (result.differing, result.limits, result.missing, result.extra, result.duplicate) == ((),) * 5
     statuses = {

@@ -58,7 +58,7 @@ def judged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Out
         context = Context(
             alloy=alloy,
             files=FolderFiles(artifact),
-            score=lambda name, path: registry.get(name).score(path, dataset=None, jobs=1, cache_dir=None),
+            score=lambda name, path: registry.get(name).score(path),
             parent=lambda repo: (),
             digest=lambda path: hashlib.sha256(path.read_bytes()).hexdigest(),
         )

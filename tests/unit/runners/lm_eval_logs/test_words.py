@@ -102,7 +102,7 @@ def outcomes(item: dict[str, Any], files: Files) -> dict[str, Outcome]:
     context = Context(
         alloy=alloy,
         files=files,
-        score=lambda name, path: registry.get(name).score(path, dataset=None, jobs=1, cache_dir=None),
+        score=lambda name, path: registry.get(name).score(path),
         parent=lambda repo: (),
         digest=digest,
     )
@@ -440,7 +440,7 @@ def test_a_task_of_ones_own_is_one_file_and_one_registration(
     ]
     path = tmp_path / "samples_acme_sums_2026-01-01T00-00-00.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    result = registry.get("acme_sums").score(path, dataset=None, jobs=1, cache_dir=None)
+    result = registry.get("acme_sums").score(path)
     assert (result.passed, result.total, result.differing) == (1, 2, ())
     assert str(tmp_path) not in json.dumps(result.judge)
 

@@ -16,7 +16,7 @@ from forge.reference.bench import charts
 from tests.unit.runners.lmms_eval_logs.conftest import Run
 from verifier.errors import DocumentError, EvidenceMismatchError, EvidenceMissingError, UsageError
 from verifier.runners.lmms_eval.declared import RUNNERS
-from verifier.runners.model import ScoreResult
+from verifier.runners.model import ScoreOptions, ScoreResult
 
 pytestmark = pytest.mark.usefixtures("in_process")
 
@@ -31,7 +31,7 @@ RANDOM_OK = settings(
 
 def scored(run: Run, name: str, *, dataset: bool = True) -> ScoreResult:
     small = run.small(name)
-    return small.score(run.folder, dataset=run.datasets[small.task] if dataset else None)
+    return small.score(run.folder, ScoreOptions(dataset=run.datasets[small.task] if dataset else None))
 
 
 def noticed(result: ScoreResult) -> set[tuple[str, str]]:
@@ -235,7 +235,7 @@ def test_a_log_alone_and_its_dataset(run: Run, tmp_path: Path) -> None:
         small = run.small(name)
         blob = tmp_path / "blob"
         blob.write_bytes(run.log(small.task).read_bytes())
-        assert small.score(blob, dataset=run.datasets[small.task]).limits == ()
+        assert small.score(blob, ScoreOptions(dataset=run.datasets[small.task])).limits == ()
         assert len(small.score(blob).limits) == 2
 
 
@@ -244,17 +244,17 @@ def test_another_dataset(run: Run, tmp_path: Path) -> None:
     with pytest.raises(
         DocumentError, match=r"docvqa_val\.jsonl line 1: expected a problem with answer, found"
     ):
-        small.score(run.folder, dataset=run.datasets["docvqa_val"])
+        small.score(run.folder, ScoreOptions(dataset=run.datasets["docvqa_val"]))
     (short := tmp_path / "short.jsonl").write_bytes(
         b"\n".join(run.datasets["chartqa"].read_bytes().splitlines()[:5])
     )
-    result = small.score(run.folder, dataset=short)
+    result = small.score(run.folder, ScoreOptions(dataset=short))
     assert "the given dataset has 5 problems, the benchmark has 8" in result.limits
     assert len(result.missing) == 3
     with pytest.raises(EvidenceMismatchError, match="expected sha256"):
-        run.small("alloybench_charts").score(run.folder, dataset=short)
+        run.small("alloybench_charts").score(run.folder, ScoreOptions(dataset=short))
     with pytest.raises(UsageError, match="expected a readable file"):
-        small.score(run.folder, dataset=tmp_path / "none")
+        small.score(run.folder, ScoreOptions(dataset=tmp_path / "none"))
 
 
 def test_files_are_recognised_or_refused(run: Run, tmp_path: Path) -> None:
@@ -440,7 +440,7 @@ def test_random_answers_to_charts(tmp_path: Path, texts: list[str]) -> None:
     answers = {charts.task_id(i): text for i, text in enumerate(texts)}
     (dataset := tmp_path / charts.DATASET).write_bytes(charts.dataset())
     logs_lmms.write(tmp_path / "log", answers)
-    result = RUNNERS["alloybench_charts"].score(tmp_path / "log", dataset=dataset)
+    result = RUNNERS["alloybench_charts"].score(tmp_path / "log", ScoreOptions(dataset=dataset))
     assert (result.differing, result.limits, result.missing) == ((), (), ())
     for i, text in enumerate(texts):
         expected = logs_lmms.relaxed(text.strip(), charts.PROBLEMS[i].right)
@@ -479,7 +479,7 @@ def test_choices_with_and_without_options_agree(run: Run, tmp_path: Path, answer
     (dataset := tmp_path / "one.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
     (log := tmp_path / "log.jsonl").write_text(json.dumps(line) + "\n", encoding="utf-8")
     small = replace(RUNNERS["mmmu"], size=1)
-    found = [small.score(log, dataset=d).tasks["mmmu_val/0"].confirmed for d in (dataset, None)]
+    found = [small.score(log, ScoreOptions(dataset=d)).tasks["mmmu_val/0"].confirmed for d in (dataset, None)]
     assert found[0] is found[1]
     log.write_text(json.dumps(line | {"input": "Which?"}) + "\n", encoding="utf-8")
     assert small.score(log).tasks["mmmu_val/0"].confirmed in (None, found[0])

@@ -12,7 +12,7 @@ from tests.unit.runners.lmms_eval_logs.conftest import Run, needs_harness
 from verifier.cli import main
 from verifier.runners.lmms_eval import layout, results
 from verifier.runners.lmms_eval.declared import RUNNERS
-from verifier.runners.model import ScoreResult
+from verifier.runners.model import ScoreOptions, ScoreResult
 
 NAMES = tuple(RUNNERS)
 GUESSED = {"scripted": {2, 8}, "command": {2, 8}}
@@ -54,7 +54,7 @@ def solved(line: dict[str, object], metric: str) -> bool:
 
 def check(run: Run, which: str, name: str, dataset: Path | None) -> ScoreResult:
     small = run.small(name)
-    result = small.score(run.folder, dataset=dataset)
+    result = small.score(run.folder, ScoreOptions(dataset=dataset))
     assert computed(result, small.task) == own(run, small.task)
     assert (result.differing, result.missing, result.extra, result.duplicate) == ((),) * 4
     for line in run.lines(small.task):
@@ -127,7 +127,7 @@ def test_what_a_log_without_options_decides(runs: dict[str, Run], tmp_path: Path
     assert (result.differing, result.value()) == ((), None)
     assert result.tasks["mmmu_val/0"].confirmed is True
     assert result.tasks["mmmu_val/1"].confirmed is False
-    whole = run.small("mmmu").score(runs["scripted"].folder, dataset=run.datasets["mmmu_val"])
+    whole = run.small("mmmu").score(runs["scripted"].folder, ScoreOptions(dataset=run.datasets["mmmu_val"]))
     assert whole.tasks["mmmu_val/3"].confirmed is True
 
 

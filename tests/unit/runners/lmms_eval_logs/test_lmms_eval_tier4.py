@@ -16,6 +16,7 @@ from verifier.claims.extract import extract
 from verifier.engine import decide
 from verifier.runners import registry
 from verifier.runners.lmms_eval.runner import LmmsEvalRunner
+from verifier.runners.model import ScoreOptions
 from verifier.sources import FolderFiles
 from verifier.tiers.context import Context
 from verifier.verdicts import Outcome, Verdict
@@ -40,7 +41,7 @@ def judged(log: Path, name: str, score: Any, dataset: Path | None) -> Outcome:
     context = Context(
         alloy=alloy,
         files=FolderFiles(log.parent),
-        score=lambda name, path: registry.get(name).score(path, dataset=dataset, jobs=1, cache_dir=None),
+        score=lambda name, path: registry.get(name).score(path, ScoreOptions(dataset=dataset)),
         parent=lambda repo: (),
         digest=lambda path: hashlib.sha256(path.read_bytes()).hexdigest(),
     )
