@@ -1,5 +1,6 @@
 """What a benchmark runner is, and what it gives back."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,6 +84,12 @@ class Answer:
     canonical: bool = False
     of: str = ""
     size: int = 0
+
+
+def remembered(text: str) -> tuple[str, int]:
+    """Digest and length of an answer, as ``Answer`` has them."""
+    stripped = text.strip()
+    return hashlib.sha256(stripped.encode("utf-8", "surrogatepass")).hexdigest(), len(stripped)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,13 +4,12 @@
 """
 
 import ast
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from verifier.errors import JudgeError
 from verifier.runners.child.process import ask
-from verifier.runners.model import Answer
+from verifier.runners.model import Answer, remembered
 from verifier.runners.problems import Problem
 
 MAX_PROGRAM = 64 << 10
@@ -29,10 +28,8 @@ def answers(programs: Iterable[tuple[str, str]], problems: Mapping[str, Problem]
     looked = _look(texts, problems) if texts else {}
     found = {}
     for task, text in texts.items():
-        stripped = text.strip()
-        found[task] = Answer(
-            digest=hashlib.sha256(stripped.encode()).hexdigest(), length=len(stripped), **looked.get(task, {})
-        )
+        digest, length = remembered(text)
+        found[task] = Answer(digest=digest, length=length, **looked.get(task, {}))
     return found
 
 

@@ -5,6 +5,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -442,6 +443,16 @@ def test_a_worker_that_gets_nowhere_is_ended(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(process, "SILENCE", 2.0)
     with pytest.raises(AlloyError, match="no problem was judged within 2 seconds"):
         process.ask("verifier.runners.lm_eval.rescore:run", request)
+
+
+def test_progress_is_passed_on_a_few_times_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter((5.0, 5.05, 5.09, 5.11, 5.2, 5.3))
+    monkeypatch.setattr(worker, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    told: list[int] = []
+    tell = worker.seldom(told.append)
+    for done in range(1, 7):
+        tell(done)
+    assert told == [1, 4, 6]
 
 
 def test_a_missing_package_names_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,6 @@
 """Grading SWE-bench's logs with swebench's own parsers; what the judges' process does."""
 
 import contextlib
-import hashlib
 import json
 import signal
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +13,7 @@ from verifier.runners.agents import swe_dataset
 from verifier.runners.agents.files import Reader, UnreadableError
 from verifier.runners.agents.swe_dataset import F2P, P2P, Instance
 from verifier.runners.child import bare
+from verifier.runners.model import remembered
 from verifier.verdicts import JSON
 
 MAX_LOG = 64 << 20
@@ -260,8 +260,7 @@ def _of_report(files: _Files, row: Instance | None) -> Iterator[tuple[str, JSON,
 
 
 def _answer(patch: str | None) -> tuple[str, int] | None:
-    text = (patch or "").strip()
-    return (hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(), len(text)) if text else None
+    return remembered(patch) if patch and patch.strip() else None
 
 
 class _TooLongError(BaseException):

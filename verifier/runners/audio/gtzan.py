@@ -25,6 +25,7 @@ from verifier.runners.model import (
     ScoreOptions,
     ScoreResult,
     TaskResult,
+    remembered,
 )
 
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
@@ -170,9 +171,9 @@ def _judge(lines: Sequence[Utterance], labels: Mapping[str, str] | None) -> _Fou
             continue
         result = _one(said, one.prediction)
         if name not in tasks or _RANK[result.confirmed] < _RANK[tasks[name].confirmed]:
-            text = one.prediction.strip()
             tasks[name] = result
-            answers[name] = Answer(digest=hashlib.sha256(text.encode()).hexdigest(), length=len(text))
+            digest, length = remembered(one.prediction)
+            answers[name] = Answer(digest=digest, length=length)
     counts = Counter(track(one.id) for one in lines)
     return _Found(
         tasks=tasks,

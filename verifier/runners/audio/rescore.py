@@ -1,7 +1,6 @@
 """Scoring transcripts and translations with the harness; what the judges' process does."""
 
 import hashlib
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +11,9 @@ from verifier.errors import DocumentError, EvidenceMissingError
 from verifier.runners.audio import harness, log
 from verifier.runners.audio.harness import Scored
 from verifier.runners.audio.log import Utterance
+from verifier.runners.model import remembered
 from verifier.verdicts import JSON
 
-_EVERY = 0.1
-"""Seconds between two messages of progress."""
 _LONG = 200
 """Characters of a text that a finding repeats."""
 _SCORERS: Mapping[str, Callable[[harness.Pairs, harness.Tell], Scored]] = {
@@ -31,7 +29,7 @@ def run(request: Mapping[str, Any], on_progress: Callable[[int], None]) -> dict[
     Args:
         request: ``files`` (a list of ``task`` and ``path``), ``parts`` (a list of ``name``, ``size``,
             ``scorer`` and ``spellings``), ``dataset`` (a path or None).
-        on_progress: told how many utterances are done, now and then.
+        on_progress: told how many utterances are done.
 
     Returns:
         ``files``: their digests, in order; ``parts``: a report for each part that the files hold.
@@ -51,11 +49,10 @@ def run(request: Mapping[str, Any], on_progress: Callable[[int], None]) -> dict[
     if not found:
         raise DocumentError(f"{Path(request['files'][0]['path']).name}: expected utterances, found none")
     known = _dataset(parts, request["dataset"], found)
-    tick = _Ticks(on_progress)
     return {
         "files": digests,
         "parts": {
-            part["name"]: _Part(part, found[part["name"]], known.get(part["name"]), tick).report()
+            part["name"]: _Part(part, found[part["name"]], known.get(part["name"]), on_progress).report()
             for part in parts
             if part["name"] in found
         },
@@ -99,19 +96,6 @@ def _dataset(
     return known
 
 
-class _Ticks:
-    """Tells how many utterances are done, not too often."""
-
-    def __init__(self, tell: Callable[[int], None]) -> None:
-        self._tell = tell
-        self._last = 0.0
-
-    def __call__(self, done: int) -> None:
-        if time.monotonic() - self._last >= _EVERY:
-            self._last = time.monotonic()
-            self._tell(done)
-
-
 @dataclass(frozen=True, slots=True)
 class _Part:
     """One split or language pair: its declaration, its lines, and the true references if they are known."""
@@ -119,7 +103,7 @@ class _Part:
     part: Mapping[str, Any]
     lines: Sequence[Utterance]
     known: Mapping[str, str] | None
-    tick: _Ticks
+    tell: harness.Tell
 
     def report(self) -> dict[str, JSON]:
         """Judge the part's lines."""
@@ -139,7 +123,7 @@ class _Part:
             "form": self.lines[0].form,
             "harness": sorted({one.harness for one in self.lines}),
             "errors": {name: errors for name, (errors, _) in worst.items()},
-            "answers": {name: _answer(one.prediction) for name, (_, one) in worst.items()},
+            "answers": {name: remembered(one.prediction) for name, (_, one) in worst.items()},
             "references": _digest({name: one.reference for name, (_, one) in worst.items()}),
             "missing": list(self._missing(worst)),
             "extra": sorted(extra),
@@ -162,7 +146,7 @@ class _Part:
             )
         scorer = _SCORERS[self.part["scorer"]]
         try:
-            return scorer([(one.reference, one.prediction) for one in lines], self.tick)
+            return scorer([(one.reference, one.prediction) for one in lines], self.tell)
         except DocumentError:
             raise
         except Exception as error:
@@ -227,11 +211,6 @@ def _breaks(scorer: Callable[[harness.Pairs, harness.Tell], Scored], one: Uttera
     except Exception:  # noqa: BLE001 (whatever the harness's parsers raise)
         return True
     return False
-
-
-def _answer(text: str) -> list[JSON]:
-    stripped = text.strip()
-    return [hashlib.sha256(stripped.encode()).hexdigest(), len(stripped)]
 
 
 def _digest(references: Mapping[str, str]) -> str:

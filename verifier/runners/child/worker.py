@@ -7,11 +7,15 @@ import importlib
 import json
 import os
 import sys
+import time
+from collections.abc import Callable
 from typing import IO, Any
 
 from verifier.errors import AlloyError, DocumentError, JudgeError
 
 _FORBIDDEN = ("socket.connect", "socket.bind", "socket.getaddrinfo", "os.system", "os.exec")
+EVERY = 0.1
+"""Seconds between two messages of progress."""
 _HIDDEN = ("torch", "torchvision", "torchaudio", "transformers", "tensorflow", "jax", "flax")
 
 
@@ -25,13 +29,26 @@ def main() -> int:
     try:
         module, _, name = request["entry"].partition(":")
         run = getattr(importlib.import_module(module), name)
-        _say(out, {"result": run(request["request"], lambda done: _say(out, {"done": done}))})
+        _say(out, {"result": run(request["request"], seldom(lambda done: _say(out, {"done": done})))})
     except AlloyError as error:
         _say(out, {"error": marshal(error)})
     except Exception as error:  # noqa: BLE001 (the reader has to learn of it, whatever it is)
         broken = JudgeError(f"the judge broke: {type(error).__name__}: {error}"[:2000])
         _say(out, {"error": marshal(broken)})
     return 0
+
+
+def seldom(tell: Callable[[int], None]) -> Callable[[int], None]:
+    """Progress as the judges may call it after every answer: passed on a few times a second."""
+    last = -EVERY
+
+    def told(done: int) -> None:
+        nonlocal last
+        if (now := time.monotonic()) - last >= EVERY:
+            last = now
+            tell(done)
+
+    return told
 
 
 class _Without:

@@ -1,7 +1,5 @@
 """Scoring a log with inspect; what the worker does."""
 
-import hashlib
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,10 +9,9 @@ from verifier.errors import DocumentError, EvidenceMissingError
 from verifier.runners.inspect_logs import archive, harness
 from verifier.runners.inspect_logs.harness import Scored
 from verifier.runners.inspect_logs.tasks import TASKS, InspectTask, short
+from verifier.runners.model import remembered
 from verifier.verdicts import JSON
 
-_EVERY = 0.1
-"""Seconds between two messages of progress."""
 _LONG = 200
 """Characters of a logged value that a finding repeats."""
 
@@ -24,7 +21,7 @@ def run(request: Mapping[str, Any], on_progress: Callable[[int], None]) -> dict[
 
     Args:
         request: ``benchmark``, ``log``.
-        on_progress: told how many samples are done, now and then.
+        on_progress: told how many samples are done.
 
     Returns:
         What ``runner`` makes a result of.
@@ -39,16 +36,13 @@ def run(request: Mapping[str, Any], on_progress: Callable[[int], None]) -> dict[
     multiple = _multiple(log.header)
     scored: list[Scored] = []
     broken: list[str] = []
-    last = time.monotonic()
     for where, record in log.samples():
         found = harness.sample(where, record)
         if found.error is not None:
             broken.append(str(found.id))
             continue
         scored.append(harness.judge(task, scoring, where, found, multiple))
-        if time.monotonic() - last >= _EVERY:
-            last = time.monotonic()
-            on_progress(len(scored))
+        on_progress(len(scored))
     named = [str(key) for key in _part(log.header, "eval", "dataset").get("sample_ids") or ()]
     kept = _worst(scored, named)
     reducers = _part(log.header, "eval", "config").get("epochs_reducer")
@@ -60,7 +54,7 @@ def run(request: Mapping[str, Any], on_progress: Callable[[int], None]) -> dict[
         "named": named,
         "broken": broken,
         "tasks": _by_id(kept),
-        "answers": {one.id: _answer(one) for one in reversed(kept)},
+        "answers": {one.id: remembered(one.completion) for one in reversed(kept)},
         "duplicate": sorted({key for (key, _), n in _counts(scored).items() if n > 1}),
         "metrics": [list(row) for row in numbers],
         "differing": [list(row) for row in _differing(task, scored, numbers, log.header)],
@@ -122,11 +116,6 @@ def _by_id(scored: Sequence[Scored]) -> dict[str, JSON]:
     for one in scored:
         found.setdefault(one.id, []).append(one.value)
     return dict(found)
-
-
-def _answer(one: Scored) -> list[JSON]:
-    text = one.completion.strip()
-    return [hashlib.sha256(text.encode()).hexdigest(), len(text)]
 
 
 def _differing(

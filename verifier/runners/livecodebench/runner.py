@@ -16,7 +16,7 @@ from verifier.runners.livecodebench.dataset import Dataset
 from verifier.runners.livecodebench.samples import Log, Record
 from verifier.runners.livecodebench.selftest import self_test
 from verifier.runners.locks import locked
-from verifier.runners.model import DEFAULTS, Answer, DatasetPin, Metric, ScoreOptions, ScoreResult
+from verifier.runners.model import DEFAULTS, Answer, DatasetPin, Metric, ScoreOptions, ScoreResult, remembered
 from verifier.runners.pairs import Pairs
 from verifier.runners.samples import Sample
 from verifier.runners.schedule import SuiteResult
@@ -152,9 +152,8 @@ def _answers(records: Sequence[Record], found: Mapping[str, object]) -> dict[str
     answers = {}
     for record in records:
         if record.question in found and record.programs:
-            text = record.programs[0].strip()
-            digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-            answers[record.question] = Answer(digest=digest, length=len(text))
+            digest, length = remembered(record.programs[0])
+            answers[record.question] = Answer(digest=digest, length=length)
     return dict(sorted(answers.items()))
 
 

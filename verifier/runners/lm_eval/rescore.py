@@ -5,8 +5,8 @@ problems and not with the log.
 """
 
 import hashlib
+import itertools
 import math
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +19,6 @@ from verifier.runners.lm_eval.log import Line
 from verifier.runners.lm_eval.tally import Order, Seen, Values, pack
 from verifier.verdicts import JSON
 
-_EVERY = 0.1
-"""Seconds between two messages of progress."""
 _LONG = 200
 """Characters of a logged value that a finding repeats."""
 MAX_ROWS = 50_000
@@ -45,7 +43,7 @@ def run(request: Mapping[str, Any], on_progress: Callable[[int], None]) -> dict[
         request: ``tasks`` (a list of ``name``, ``yaml``, ``log``, ``size``), ``group`` (a YAML file or
             None), ``metric`` and ``filter`` that decide a problem, ``stderr``, ``sentences`` (whether the
             benchmark splits sentences).
-        on_progress: told how many lines are done, now and then.
+        on_progress: told how many lines are done.
 
     Returns:
         ``tasks``: a report per task; ``metrics``: the harness's numbers by task or group.
@@ -57,10 +55,14 @@ def run(request: Mapping[str, Any], on_progress: Callable[[int], None]) -> dict[
     if request["sentences"]:
         sentences.prepare()
     harness.remember_templates()
-    ticks = _Ticks(on_progress)
+    done = itertools.count(1)
+
+    def tick() -> None:
+        on_progress(next(done))
+
     judged: dict[str, _Task] = {}
     for wanted in request["tasks"]:
-        judged[wanted["name"]] = _one(wanted, request["metric"], request["filter"], ticks)
+        judged[wanted["name"]] = _one(wanted, request["metric"], request["filter"], tick)
     whole = {name: (task.task, task.raw) for name, task in judged.items() if task.raw}
     group = Path(request["group"]) if request["group"] else None
     found = harness.aggregate(whole, group, stderr=request["stderr"]) if whole else {}
@@ -68,23 +70,6 @@ def run(request: Mapping[str, Any], on_progress: Callable[[int], None]) -> dict[
         "tasks": {name: task.report for name, task in judged.items()},
         "metrics": {name: list(_numbers(values)) for name, values in found.items()},
     }
-
-
-class _Ticks:
-    """Counts lines over all tasks, and tells so not too often."""
-
-    def __init__(self, on_progress: Callable[[int], None]) -> None:
-        self._tell = on_progress
-        self._before = 0
-        self._last = 0.0
-
-    def __call__(self, done: int) -> None:
-        if time.monotonic() - self._last >= _EVERY:
-            self._last = time.monotonic()
-            self._tell(self._before + done)
-
-    def close_task(self, done: int) -> None:
-        self._before += done
 
 
 class _Findings:
@@ -106,7 +91,7 @@ class _Findings:
         return [list(row) for *_, row in sorted(self._rows, key=lambda row: row[:3])]
 
 
-def _one(wanted: Mapping[str, Any], metric: str, filter_: str, ticks: _Ticks) -> _Task:
+def _one(wanted: Mapping[str, Any], metric: str, filter_: str, tick: Callable[[], None]) -> _Task:
     path, size = Path(wanted["log"]), wanted["size"]
     first = log.first(path)
     if first is None:
@@ -115,7 +100,7 @@ def _one(wanted: Mapping[str, Any], metric: str, filter_: str, ticks: _Ticks) ->
     names = harness.filters(task)
     seen, values, order, findings = Seen(size), Values(names, metric, size), Order(names), _Findings()
     extra: set[int] = set()
-    digest, judged = hashlib.sha256(), 0
+    digest = hashlib.sha256()
     for line in log.read(path, digest):
         if line.filter not in names:
             raise _strange(path, wanted["name"], names, line.filter)
@@ -130,8 +115,7 @@ def _one(wanted: Mapping[str, Any], metric: str, filter_: str, ticks: _Ticks) ->
             )
         values.add(line, scored.metrics)
         findings.add(names.index(line.filter), line, _differing(scored, seen.add(line)))
-        ticks(judged := judged + 1)
-    ticks.close_task(judged)
+        tick()
     report: dict[str, JSON] = {
         "sha256": digest.hexdigest(),
         "problems": pack(seen.problems(values.status(filter_))),

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,12 +14,11 @@ from verifier.runners.lmms_eval import dataset, harness, log
 from verifier.runners.lmms_eval.harness import Task
 from verifier.runners.lmms_eval.kinds import KINDS, Judged, Kind
 from verifier.runners.lmms_eval.log import Line
+from verifier.runners.model import remembered
 from verifier.verdicts import JSON
 
 DEFAULT_TAGS = (("<think>", "</think>"), ("<analysis>", "</analysis>"))
 """What the harness's command line cuts from answers unless told otherwise (``--reasoning_tags``)."""
-_EVERY = 0.1
-"""Seconds between two messages of progress."""
 _LONG = 200
 """Characters of a logged value that a finding repeats."""
 
@@ -35,7 +33,7 @@ def run(request: Mapping[str, Any], on_progress: Callable[[int], None]) -> dict[
             (how its samples are judged), ``metric`` that decides a problem, ``dataset`` (a file or None),
             ``bootstrap`` (iterations for standard errors), ``tags`` (pairs that were cut; None if not
             stated).
-        on_progress: told how many lines are done, now and then.
+        on_progress: told how many lines are done.
 
     Returns:
         What was found: see ``runner.py``.
@@ -149,7 +147,7 @@ class _Judge:
 
     def score(self, size: int, on_progress: Callable[[int], None]) -> _Found:
         """Filter and judge each line of the benchmark's problems by itself."""
-        found, digest, told = _Found(), hashlib.sha256(), 0.0
+        found, digest = _Found(), hashlib.sha256()
         first: dict[int, tuple[int, bytes]] = {}
         for line in log.read(self._path, digest):
             doc = self._doc(line)
@@ -157,9 +155,7 @@ class _Judge:
                 found.foreign.add(line.doc_id)
             elif line.doc_id < size:
                 self._add(found, line, doc, first)
-            if time.monotonic() - told >= _EVERY:
-                told = time.monotonic()
-                on_progress(line.number)
+            on_progress(line.number)
         found.sha256 = digest.hexdigest()
         return found
 
@@ -178,7 +174,7 @@ class _Judge:
         if other is None or _rank(judged, self._metric) < _rank(other.judged, self._metric):
             known = self._known is not None and line.prompt in self.task.prompts(doc)
             kept = replace(judged, logged={})  # compared by now
-            found.best[line.doc_id] = _Scored(line.doc_id, kept, _remembered(answer), known)
+            found.best[line.doc_id] = _Scored(line.doc_id, kept, remembered(answer), known)
 
     def _doc(self, line: Line) -> dict[str, Any] | None:
         """The line's problem; None if the dataset has none of this index."""
@@ -250,11 +246,6 @@ class _Judge:
 def _asked(line: Line) -> bytes:
     """What a log tells of a problem: question and reference answer."""
     return json.dumps([line.prompt, line.target]).encode()
-
-
-def _remembered(answer: str) -> tuple[str, int]:
-    text = answer.strip()
-    return hashlib.sha256(text.encode()).hexdigest(), len(text)
 
 
 def _error(value: Any) -> float | None:
