@@ -320,5 +320,5 @@ def test_programs_become_samples(logs: Path) -> None:
     assert namespace[HUMANEVAL[0][1]](4) == 8
     assert (found.missing, found.extra) == (("HumanEval/9",), ("HumanEval/1", "HumanEval/2"))
     assert samples.load(logs / "mbpp.eval", {"Mbpp/11": ""}).duplicate == ("Mbpp/11", "Mbpp/12")
-    with pytest.raises(EvidenceMissingError, match="found a log of inspect with answers to Mbpp/11"):
+    with pytest.raises(EvidenceMissingError, match=r"found a log of inspect with answers to Mbpp/1[12] "):
         samples.load(logs / "mbpp.eval", prompts)
