@@ -4,6 +4,7 @@ A case may end in an answer or in an ``AlloyError``. Anything else is a finding:
 document that changes on its way through, or a pass for a changed attested value.
 """
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -220,6 +221,34 @@ def fuzz_samples(bench: Workbench, rng: Random) -> None:
         raise ViolationError("answered and missing problems do not add up")
 
 
+def fuzz_log(bench: Workbench, rng: Random) -> None:
+    """Read the log of a harness, by the reader of either and whatever it really is, and a results file."""
+    from verifier.runners.lm_eval import log as lm_eval_log
+    from verifier.runners.lm_eval import results as lm_eval_results
+    from verifier.runners.lmms_eval import log as lmms_eval_log
+
+    entry = rng.choice([e for e in bench.entries if any("samples_" in p.path for p in e.files)])
+    pin = rng.choice([p for p in entry.files if "samples_" in p.path or "results" in p.path])
+    data = (bench.artifact(entry.name).folder / pin.path).read_bytes()
+    path = bench.scratch / Path(pin.path).name
+    if pin.path.endswith(".json"):
+        path.write_bytes(_mutated(rng, data))
+        lm_eval_results.load(path)
+        return
+    lines = data.splitlines(keepends=True)
+    at = rng.randrange(len(lines))
+    lines[at] = _mutated(rng, lines[at].rstrip(b"\n")).replace(b"\n", b" ") + b"\n"
+    changed = b"".join(lines)
+    path.write_bytes(mutate.raw(rng, changed) if rng.random() < 0.2 else changed)
+    reader = rng.choice((lm_eval_log, lmms_eval_log))
+    digest = hashlib.sha256()
+    number = sum(1 for _ in reader.read(path, digest))
+    if digest.hexdigest() != hashlib.sha256(path.read_bytes()).hexdigest():
+        raise ViolationError("the digest is of other bytes than the file's")
+    if number > len(path.read_bytes().splitlines()):
+        raise ViolationError("more samples than lines")
+
+
 def fuzz_folder(bench: Workbench, rng: Random) -> None:
     """Verify a folder whose alloy is damaged, on the cheap tiers, and write the report."""
     artifact = bench.any_artifact(rng)
@@ -287,6 +316,7 @@ TARGETS: dict[str, Callable[[Workbench, Random], None]] = {
     "folder": fuzz_folder,
     "attested": fuzz_attested,
     "reforge": fuzz_reforge,
+    "log": fuzz_log,
 }
 
 

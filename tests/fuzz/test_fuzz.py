@@ -25,6 +25,7 @@ CASES = {
     "folder": 25,
     "attested": 12,
     "reforge": 12,
+    "log": 60,
 }
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
