@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from verifier.sandbox import codec
+from verifier.sandbox import codec, timer
 
 Send = Callable[[int, float, bytes], None]
 OUTPUT, RAISED, TIMED_OUT = 0, 1, 2
@@ -77,10 +77,9 @@ def isolated(job: dict[str, Any], send: Send) -> None:
     testing = importlib.import_module(_TESTING)
     testing.reliability_guard()
     signal.signal(signal.SIGALRM, testing.timeout_handler)
-    signal.signal(signal.SIGPROF, testing.timeout_handler)
     began = time.process_time()
     try:
-        run = _timed(job["seconds"], _load, testing, job["code"], job["function"])
+        run = _timed(job["seconds"], testing, _load, testing, job["code"], job["function"])
         texts = [_arguments(text) for text in job["inputs"]] if job["function"] else job["inputs"]
     except BaseException as error:  # noqa: BLE001 (a program may raise anything)
         send(_kind(testing, error), time.process_time() - began, b"")
@@ -89,19 +88,19 @@ def isolated(job: dict[str, Any], send: Send) -> None:
     for text in texts:
         began = time.process_time()
         try:
-            out = _timed(job["seconds"], run, text)
+            out = _timed(job["seconds"], testing, run, text)
         except BaseException as error:  # noqa: BLE001
             send(_kind(testing, error), time.process_time() - began, b"")
             return
         send(OUTPUT, time.process_time() - began, codec.encode(out))
 
 
-def _timed(seconds: float, function: Callable[..., Any], *arguments: Any) -> Any:
-    signal.setitimer(signal.ITIMER_PROF, seconds)
+def _timed(seconds: float, testing: Any, function: Callable[..., Any], *arguments: Any) -> Any:
+    timer.start(seconds, testing.TimeoutException)
     try:
         return function(*arguments)
     finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
+        timer.stop()
 
 
 def _kind(testing: Any, error: BaseException) -> int:

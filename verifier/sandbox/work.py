@@ -12,12 +12,11 @@ import io
 import json
 import marshal
 import os
-import signal
 import struct
 import time
 from typing import Any
 
-from verifier.sandbox import codec, contest, seccomp
+from verifier.sandbox import codec, contest, seccomp, timer
 
 FRAME = struct.Struct("!BdI")
 OUTPUT, RAISED, TIMED_OUT, NOT_PLAIN = 0, 1, 2, 3
@@ -120,10 +119,6 @@ class _Timeout(Exception):  # noqa: N818 (evalplus's exception is an Exception, 
     pass
 
 
-def _on_timer(_number: int, _frame: object) -> None:
-    raise _Timeout
-
-
 class _Silent(io.StringIO):
     """Takes everything that is written and refuses to be read, as the official judge's streams do."""
 
@@ -146,13 +141,12 @@ class _redirect_stdin(contextlib._RedirectStream[io.StringIO]):  # noqa: N801
 
 def _call(function: Any, arguments: list[Any], seconds: float) -> Any:
     stream = _Silent()
-    signal.signal(signal.SIGPROF, _on_timer)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
+    timer.start(seconds, _Timeout)
     try:
         with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream), _redirect_stdin(stream):
             return function(*arguments)
     finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
+        timer.stop()
 
 
 def _isolated(job: dict[str, Any], descriptor: int) -> None:
