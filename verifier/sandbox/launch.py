@@ -60,9 +60,10 @@ def hidden_folders() -> tuple[str, ...]:
 
 
 def scratch_folder() -> str:
-    """Where a candidate writes: ``/tmp``, unless the interpreter's own files lie there."""
+    """Where a candidate writes: ``/tmp``, unless the interpreter's own files or this project's lie there."""
     usual = "/tmp"  # noqa: S108 (inside the sandbox)
-    return "/scratch" if any(Path(folder).is_relative_to(usual) for folder in readable_folders()) else usual
+    taken = (*readable_folders(), *hidden_folders())
+    return "/scratch" if any(Path(folder).is_relative_to(usual) for folder in taken) else usual
 
 
 def _configuration(kind: str, plan: Plan, new_root: str) -> dict[str, Any]:
