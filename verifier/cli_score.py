@@ -68,15 +68,14 @@ def run_score(args: argparse.Namespace) -> int:
     """
     from verifier.evidence.store import open_store
     from verifier.runners import registry
-    from verifier.runners.inspect_logs.runner import runner_for
     from verifier.runners.model import ScoreOptions
 
-    runner = registry.get(args.benchmark)
+    registry.get(args.benchmark)  # an unknown name is told before a missing file
     files = [args.samples] + ([args.against] if args.against else [])
     for path in files:
         if not path.exists():
             raise UsageError(f"samples: expected a file, found nothing readable at {clean(path)}")
-    runner = runner_for(runner, args.samples)
+    runner = registry.for_samples(args.benchmark, args.samples)
     if missing := runner.unavailable():
         raise UsageError(f"benchmark {runner.name} cannot be run here: {missing}")
     check_writable(args.json)

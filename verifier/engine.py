@@ -205,9 +205,8 @@ def context_for(
     @cache
     def score(benchmark: str, samples: Path) -> ScoreResult:
         from verifier.runners import registry
-        from verifier.runners.inspect_logs.runner import runner_for
 
-        runner = runner_for(registry.get(benchmark), samples)
+        runner = registry.for_samples(benchmark, samples)
         return runner.score(
             samples,
             ScoreOptions(

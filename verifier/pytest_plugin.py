@@ -157,6 +157,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "REFUTED that no longer holds fails.",
     )
 
+    parser.addini(
+        "together",
+        "test files and folders whose items share costly fixtures; each goes to one worker of xdist",
+        type="linelist",
+    )
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers and start an empty session."""

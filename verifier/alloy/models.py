@@ -470,9 +470,14 @@ def _convert(value: Any, kind: type[Any], where: str, what: str) -> Any:
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `")
         pointer = where + _pointer(path.rstrip("`"))
-        raise DocumentError(f"{what}: {message[:1].lower()}{message[1:]}", pointer=pointer) from None
+        raise DocumentError(f"{what}: {_in_our_words(message)}", pointer=pointer) from None
     _refuse_text_numbers(record, value, where, what)
     return record
+
+
+def _in_our_words(message: str) -> str:
+    missing = re.fullmatch(r"Object missing required field `(.+)`", message)
+    return f"expected the field `{missing[1]}`, found none" if missing else message[:1].lower() + message[1:]
 
 
 def _refuse_text_numbers(record: Any, raw: Any, where: str, what: str) -> None:

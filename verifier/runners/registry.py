@@ -10,6 +10,8 @@ from verifier.runners.lm_eval.names import NAMES as LM_EVAL
 from verifier.runners.lmms_eval.names import NAMES as LMMS_EVAL
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from verifier.runners.model import Runner
 
 _TABLE: dict[str, str] = {
@@ -70,6 +72,18 @@ def get(name: str) -> "Runner":
             else "add a runner and a line to the table in registry.py",
         )
     return runner
+
+
+def for_samples(name: str, samples: "Path") -> "Runner":
+    """Who judges samples of a benchmark: its own runner, or that of another harness whose log they are.
+
+    Raises:
+        RegistryError: there is no such benchmark.
+        EvidenceMissingError: they are a log of another harness, which cannot be scored again.
+    """
+    from verifier.runners.inspect_logs.runner import runner_for
+
+    return runner_for(get(name), samples)
 
 
 def find(name: str) -> "Runner | None":

@@ -311,3 +311,16 @@ def test_a_broken_check_fails_whatever_was_expected(expected):
 )
 def test_items_are_grouped_by_the_longest_artifact_name(item, artifact):
     assert scope(item, ["tiny-moe-gguf", "tiny-moe"]) == artifact
+
+
+@pytest.mark.parametrize(
+    ("item", "unit"),
+    [
+        ("tests/a/test_x.py::test_y[1]", "tests/a"),
+        ("tests/ab/test_x.py::test_y[1]", "tests/ab/test_x.py::test_y[1]"),
+        ("tests/test_z.py::test_y", "tests/test_z.py"),
+        ("tests/test_z.py.py::test_y", "tests/test_z.py.py::test_y"),
+    ],
+)
+def test_items_that_share_costly_fixtures_go_together(item, unit):
+    assert scope(item, [], ["tests/a", "tests/test_z.py"]) == unit

@@ -195,7 +195,10 @@ def test_threads_end_at_their_limit(sandbox: Sandbox) -> None:
         "def f(a):\n    signal.setitimer(signal.ITIMER_PROF, 0)\n    while True: pass",
         "def f(a):\n    while True:\n        try:\n            while True: pass\n"
         "        except BaseException: pass",
-        "import os\ndef f(a):\n    while True: os.write(3, b'x'); __import__('time').sleep(1)",
+        pytest.param(
+            "import os\ndef f(a):\n    while True: os.write(3, b'x'); __import__('time').sleep(1)",
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["loop", "sleep", "timer-off", "swallows-timeouts", "trickles"],
 )

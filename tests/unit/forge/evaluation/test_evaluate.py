@@ -84,8 +84,9 @@ def test_a_group_of_which_some_parts_are_there(model: Path, tmp_path: Path) -> N
     assert [config[name] for name in seeds] == [3] * 4
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("harness")
-@pytest.mark.parametrize("seed", [None, pytest.param(7, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seed", [None, 7])
 def test_choices_are_shuffled_as_the_harness_alone_shuffles_them(
     model: Path, tmp_path: Path, seed: int | None
 ) -> None:

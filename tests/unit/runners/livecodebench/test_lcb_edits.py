@@ -144,6 +144,7 @@ def test_a_foreign_problem_is_told(edited: Callable[..., ScoreResult], honest: S
     assert (found.tasks, found.metrics) == (honest.tasks, honest.metrics)
 
 
+@pytest.mark.slow
 def test_numbers_of_programs_that_differ_are_a_limit(run: Run, score: Score, tmp_path: Path) -> None:
     log = contest.custom(contest.PROGRAMS)
     del log[3]["code_list"][1:]
@@ -184,6 +185,7 @@ def test_a_dataset_with_a_problem_twice_is_refused(run: Run, score: Score, tmp_p
         score(run.one, dataset)
 
 
+@pytest.mark.slow
 def test_time_elsewhere_is_no_contradiction(run: Run, score: Score, tmp_path: Path) -> None:
     """A log graded with more time, or on another machine, is not called contradictory for it."""
     late = {"question_id": "abc301_a", "code_list": [contest.PROGRAMS["abc301_a"][2]], "graded_list": [True]}
