@@ -83,4 +83,8 @@ def modules() -> Iterator[None]:
     finally:
         sys.meta_path.remove(finder)
         for name in [name for name, module in sys.modules.items() if isinstance(module, _Hollow)]:
-            del sys.modules[name]
+            module = sys.modules.pop(name)
+            # Importing a part also sets it in its package, which may be a real one.
+            package, _, part = name.rpartition(".")
+            if vars(sys.modules.get(package, module)).get(part) is module:
+                delattr(sys.modules[package], part)

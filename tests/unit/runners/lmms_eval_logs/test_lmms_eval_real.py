@@ -1,5 +1,6 @@
 """A log that lmms-eval itself wrote gives lmms-eval's own numbers, exactly."""
 
+import importlib
 import json
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 from forge.reference.bench import charts
 from tests.unit.runners.lmms_eval_logs.conftest import Run, needs_harness
 from verifier.cli import main
-from verifier.runners.lmms_eval import layout, results
+from verifier.runners.lmms_eval import hollow, layout, results
 from verifier.runners.lmms_eval.declared import RUNNERS
 from verifier.runners.model import ScoreOptions, ScoreResult
 
@@ -176,6 +177,18 @@ def test_nothing_of_the_harness_is_loaded_at_the_start() -> None:
         "sys.exit(bool({'lmms_eval', 'loguru', 'numpy', 'torch', 'tenacity'} & sys.modules.keys()))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_real_package_keeps_no_hollow_part() -> None:
+    import tqdm
+
+    with hollow.modules():
+        importlib.import_module("tqdm.no_such_part")
+        assert "no_such_part" in vars(tqdm)
+    assert "no_such_part" not in vars(tqdm)
+    assert sys.modules["tqdm"] is tqdm
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("tqdm.no_such_part")
 
 
 def test_no_result_can_rest_on_a_hollow_module() -> None:
