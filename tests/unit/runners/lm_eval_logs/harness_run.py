@@ -80,37 +80,12 @@ def scripted() -> Any:
 def random_transformer() -> Any:
     # Pictures are not needed; a torchvision of another build than torch would keep transformers from loading.
     sys.modules["torchvision"] = None  # type: ignore[assignment]
-    import torch
     from lm_eval.models.huggingface import HFLM
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    torch.manual_seed(1)
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocab = {token: i for i, token in enumerate(["<s>", "</s>", *alphabet])}
-    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    config = LlamaConfig(
-        vocab_size=len(vocab),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        max_position_embeddings=256,
-        initializer_range=0.5,
-        bos_token_id=0,
-        eos_token_id=1,
-    )
-    return HFLM(
-        pretrained=LlamaForCausalLM(config).eval(),
-        tokenizer=PreTrainedTokenizerFast(
-            tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="</s>"
-        ),
-        batch_size=16,
-        max_length=256,
-        device="cpu",
-    )
+    from tests.unit.forge import byte_model
+
+    model, tokenizer = byte_model.build()
+    return HFLM(pretrained=model.eval(), tokenizer=tokenizer, batch_size=16, max_length=256, device="cpu")
 
 
 def main(folder: Path) -> None:
